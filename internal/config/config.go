@@ -1,0 +1,283 @@
+// Package config owns the one configuration structure of the server: its
+// defaults, how a file, the environment and flags change it, and what is wrong
+// with it.
+//
+// A Config is made once, before any part starts, and never changes afterwards,
+// so every goroutine may read it. Parts do not see it: app gives each its own
+// small options value. This package must not know any part of the server; what
+// changes while the server runs (users, roles, rooms) is data in the store.
+//
+// The comments of the fields below are the reference page
+// docs/operate/configuration.md; `make generate` writes it.
+package config
+
+import "time"
+
+//go:generate go run ./reference -out ../../docs/operate/configuration.md
+
+// Config is the whole configuration. Default gives one that works on a laptop;
+// Load changes it by a file, the environment and flags.
+type Config struct {
+	// Addresses to serve. A plain string such as `127.0.0.1:8080` is an address
+	// that serves everything; the longer form adds TLS or pins one dialect.
+	Listen []Listen `yaml:"listen"`
+	// Directory for everything the server keeps: the SQLite file, its own
+	// certificates, recordings. Made when it does not exist. A relative path
+	// counts from the working directory.
+	Data string `yaml:"data"`
+	// Make demonstration rooms when the store is new. They are ordinary rooms
+	// and can be removed.
+	Demo bool `yaml:"demo"`
+	// Which web pages may open a connection from a browser: `same` (the page came
+	// from this server), `local` (pages of this machine: localhost, 127.0.0.1 and
+	// ::1, any port), an origin such as `https://app.example.org`, one with
+	// subdomains `https://*.example.org`, or `*` for any. Clients that are no
+	// browser send no Origin and are not affected. Others are refused with HTTP 403.
+	Origins Origins `yaml:"origins"`
+	// Allow guests to come in from other machines. A dialect with `access: open`
+	// lets anybody in under any name; unless this is true the server refuses to
+	// start with such a dialect on an address that other machines can reach.
+	AllowOpenGuests bool `yaml:"allow_open_guests"`
+	// Addresses of reverse proxies in front of the server, as IP addresses or
+	// networks (`10.0.0.0/8`). Only from them is the X-Forwarded-For header
+	// believed; without it all their clients count as one address in
+	// `limits.connections_per_address`.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+
+	// Where realms, users, roles, rooms and permissions are stored.
+	Store Store `yaml:"store"`
+	// Certificates for the addresses that serve TLS.
+	TLS TLS `yaml:"tls"`
+	// The protocols that clients speak, and who may use each.
+	Dialects Dialects `yaml:"dialects"`
+	// Signed tokens, by which an application vouches for its users in dialects
+	// with `access: token`.
+	Tokens Tokens `yaml:"tokens"`
+	// WebRTC: where packets arrive and what is carried.
+	Media Media `yaml:"media"`
+	// How much one client, one room and the whole server may take. Whoever meets
+	// a limit gets the error named beside it, in the words of their protocol; each
+	// refusal is counted in `switchboard_limit_refusals_total{limit="…"}`.
+	Limits Limits `yaml:"limits"`
+	// What the server writes about itself, to standard error.
+	Log Log `yaml:"log"`
+	// Prometheus metrics at `/metrics`.
+	Metrics Metrics `yaml:"metrics"`
+	// Profiles of the running server, for its developers.
+	Pprof Pprof `yaml:"pprof"`
+	// What happens at SIGTERM and SIGINT.
+	Shutdown Shutdown `yaml:"shutdown"`
+}
+
+// Listen is one address to serve.
+type Listen struct {
+	// Host and port to bind, such as `127.0.0.1:8080`, `[::1]:8080`, or `:8080`
+	// for every address of the machine.
+	Address string `yaml:"address"`
+	// Serve TLS here. Left out, it is on whenever `tls.mode` is not `off`.
+	TLS *bool `yaml:"tls"`
+	// Name of the only dialect to serve here, at any path, for clients with a
+	// port of their own or a path that cannot be set. Empty: all dialects, each
+	// at its own path, with the pages and the API.
+	Dialect string `yaml:"dialect"`
+}
+
+// Store says where the stored part of the state is.
+type Store struct {
+	// `sqlite` for one file `switchboard.db` in the data directory, or
+	// `sqlite:PATH` for a file of another name.
+	URL Secret `yaml:"url"`
+}
+
+// TLS says where certificates come from.
+type TLS struct {
+	// `off`, `files` (certificate and key below, read again when they change),
+	// `acme` (from a certificate authority such as Let's Encrypt), or
+	// `self-signed` (made at first start and kept in the data directory;
+	// browsers warn about it).
+	Mode string `yaml:"mode"`
+	// PEM file with the certificate and its chain, for mode `files`.
+	CertFile string `yaml:"cert_file"`
+	// PEM file with the private key, for mode `files`.
+	KeyFile string `yaml:"key_file"`
+	// ACME, for mode `acme`.
+	ACME ACME `yaml:"acme"`
+}
+
+// ACME says for which names to obtain certificates, and from whom.
+type ACME struct {
+	// Host names to obtain certificates for. The authority must reach this
+	// server under each of them on port 443.
+	Domains []string `yaml:"domains"`
+	// Address that the authority may write to. May be empty.
+	Email string `yaml:"email"`
+	// Directory URL of the authority. Empty: Let's Encrypt.
+	Directory string `yaml:"directory"`
+	// PEM file with root certificates to trust when talking to the authority,
+	// for an authority inside the house. Empty: those of the system.
+	RootsFile string `yaml:"roots_file"`
+}
+
+// Dialects holds one section for each protocol.
+type Dialects struct {
+	// JSON-RPC video rooms at `/room`, as clients of Kurento Room speak it.
+	Kurento Kurento `yaml:"kurento"`
+}
+
+// Kurento holds the options of the dialect of that name.
+type Kurento struct {
+	// Who may use the dialect: `open` (anybody, under any name), `token` (who
+	// brings a signed token, see `tokens`), or `off`.
+	Access string `yaml:"access"`
+	// Which web pages may connect by this dialect, as in `origins`, instead of
+	// that list. Empty: that list.
+	Origins Origins `yaml:"origins"`
+	// Bearer token for closing rooms, evicting and muting by REST. Empty: those
+	// requests are refused.
+	AdminToken Secret `yaml:"admin_token"`
+	// Regular expression that a user's whole name must match, in upper or lower
+	// case, to create a room (`demo.authRegex`). Others may join rooms that
+	// exist; they get error 204.
+	RoomCreators string `yaml:"room_creators"`
+	// Most that a publisher is asked to send as video, in kbit/s.
+	MaxVideoKbps int `yaml:"max_video_kbps"`
+	// Milliseconds between two looks at who is speaking, told to the demo client
+	// (`updateSpeakerInterval`).
+	SpeakerInterval int `yaml:"speaker_interval"`
+	// Level in dB above which somebody counts as speaking, told to the demo
+	// client (`thresholdSpeaker`).
+	SpeakerThreshold int `yaml:"speaker_threshold"`
+	// Key that the demo client uses for its filter button: `hat` or `marker`
+	// (`demo.filterType`). The filter itself is accepted and does nothing.
+	FilterParam string `yaml:"filter_param"`
+	// Tell the demo client to show its own picture as it comes back from the
+	// server (`demo.loopback.remote`).
+	LoopbackRemote bool `yaml:"loopback_remote"`
+	// Tell the demo client to show both its own picture and the one that comes
+	// back (`demo.loopback.andLocal`).
+	LoopbackAndLocal bool `yaml:"loopback_and_local"`
+}
+
+// Tokens says which signed tokens are believed.
+type Tokens struct {
+	// Shared secret of tokens signed with HS256, at least 32 bytes. Empty: no
+	// token is believed.
+	HS256Secret Secret `yaml:"hs256_secret"`
+	// What the claim `iss` must be. Empty: not looked at.
+	Issuer string `yaml:"issuer"`
+	// What the claim `aud` must contain. Empty: not looked at.
+	Audience string `yaml:"audience"`
+}
+
+// Media says where WebRTC packets arrive and what is carried.
+type Media struct {
+	// Address and port for all WebRTC packets, UDP and TCP on the same number.
+	// On a server: `0.0.0.0:7881`, and let the firewall pass that port.
+	Address string `yaml:"address"`
+	// IP addresses that clients are told to send to, when they differ from those
+	// of this machine (behind NAT, in a container). Empty: the machine's own.
+	PublicAddresses []string `yaml:"public_addresses"`
+	// Accept packets over TCP also, for clients whose network blocks UDP.
+	TCP bool `yaml:"tcp"`
+	// Sockets that share the UDP port. 0: one for each core.
+	Sockets int `yaml:"sockets"`
+	// Video codecs to offer and accept, the preferred first: `VP8`, `H264`,
+	// `VP9`, `AV1`. Sound is Opus.
+	VideoCodecs []string `yaml:"video_codecs"`
+	// Built-in relay for clients that reach the server only through one.
+	TURN TURN `yaml:"turn"`
+}
+
+// TURN configures the built-in relay.
+type TURN struct {
+	// Run the relay and offer it to clients.
+	Enabled bool `yaml:"enabled"`
+	// Address and port of the relay, UDP and TCP on the same number.
+	Address string `yaml:"address"`
+	// Shared secret from which the time-limited passwords of clients are made.
+	// Empty: a new one at each start, enough for one server.
+	Secret Secret `yaml:"secret"`
+	// Realm that the relay names when it asks for a password.
+	Realm string `yaml:"realm"`
+	// How long a password given to a client is good for.
+	Lifetime time.Duration `yaml:"lifetime"`
+	// First UDP port on which relayed packets leave.
+	RelayPortMin int `yaml:"relay_port_min"`
+	// Last UDP port on which relayed packets leave.
+	RelayPortMax int `yaml:"relay_port_max"`
+}
+
+// Limits bounds what others can make the server spend. Every limit is at
+// least 1; none can be switched off.
+type Limits struct {
+	// Largest message a client may send. Larger: the socket is closed with code
+	// 1009. Kurento clients may send 1 MB.
+	MessageBytes Size `yaml:"message_bytes"`
+	// Messages a second that one connection may send over time. Faster: the
+	// connection is read no faster than this, so the client's own sending slows.
+	MessagesPerSecond int `yaml:"messages_per_second"`
+	// Messages that one connection may send at once, above the rate.
+	MessageBurst int `yaml:"message_burst"`
+	// Connections the server holds. More: HTTP 503 at the upgrade.
+	Connections int `yaml:"connections"`
+	// Connections from one IP address. More: HTTP 429 at the upgrade.
+	ConnectionsPerAddress int `yaml:"connections_per_address"`
+	// Rooms at one time. More: `Unavailable`, "too many rooms".
+	Rooms int `yaml:"rooms"`
+	// Participants in one room. More: `Unavailable`, "the room is full".
+	ParticipantsPerRoom int `yaml:"participants_per_room"`
+	// Rooms one session may be in. More: `Unavailable`, "in too many rooms".
+	RoomsPerSession int `yaml:"rooms_per_session"`
+	// Media connections of one session. More: `Unavailable`, "too many media
+	// connections".
+	TransportsPerSession int `yaml:"transports_per_session"`
+	// Publications of one participant. More: `Unavailable`, "too many
+	// publications".
+	PublicationsPerParticipant int `yaml:"publications_per_participant"`
+	// Directories that one session may watch. More: `Unavailable`, "watching too
+	// much".
+	WatchesPerSession int `yaml:"watches_per_session"`
+	// Length of a name of a user or a room, in bytes of UTF-8. Longer: `Invalid`,
+	// "the name is too long".
+	NameBytes Size `yaml:"name_bytes"`
+	// Opaque status that a participant or user may set. Larger: `Invalid`, "the
+	// status is too large".
+	StatusBytes Size `yaml:"status_bytes"`
+	// Opaque data of one room, all keys together. More: `Unavailable`, "the room
+	// holds too much data".
+	RoomDataBytes Size `yaml:"room_data_bytes"`
+	// Events waiting for one session that its client has not read yet. Messages
+	// from other users may fill half of it, then their sender gets `Unavailable`;
+	// when it is full the session ends with the reason `slow`.
+	MailboxBytes Size `yaml:"mailbox_bytes"`
+}
+
+// Log says what is written about the server's own doings.
+type Log struct {
+	// `debug` (wire messages too), `info`, `warn` or `error`.
+	Level string `yaml:"level"`
+	// `text` for people or `json` for collectors.
+	Format string `yaml:"format"`
+}
+
+// Metrics says who may read the metrics.
+type Metrics struct {
+	// Bearer token that a reader from another machine must send. Empty: only
+	// this machine may read them; others get HTTP 403.
+	Token Secret `yaml:"token"`
+}
+
+// Pprof says where profiles are served.
+type Pprof struct {
+	// Address on this machine to serve profiles on, such as `127.0.0.1:6060`.
+	// Empty: nowhere. Profiles show the memory of the server, so other addresses
+	// are refused.
+	Address string `yaml:"address"`
+}
+
+// Shutdown says how the server stops.
+type Shutdown struct {
+	// How long calls and media in progress may go on after new clients are
+	// refused. A second signal ends the wait.
+	Drain time.Duration `yaml:"drain"`
+}

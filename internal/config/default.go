@@ -1,0 +1,61 @@
+package config
+
+import "time"
+
+// Default returns a configuration that works on a laptop without a file: one
+// loopback address, plain HTTP, guests welcome, SQLite in ./data, demo rooms.
+func Default() *Config {
+	return &Config{
+		Listen:  []Listen{{Address: "127.0.0.1:8080"}},
+		Data:    "./data",
+		Demo:    true,
+		Origins: Origins{OriginSame, OriginLocal},
+		Store:   Store{URL: NewSecret("sqlite")},
+		TLS:     TLS{Mode: TLSOff},
+		Dialects: Dialects{
+			Kurento: Kurento{
+				Access:           AccessOpen,
+				RoomCreators:     ".*",
+				MaxVideoKbps:     600,
+				SpeakerInterval:  1800,
+				SpeakerThreshold: -50,
+				FilterParam:      "hat",
+			},
+		},
+		Media: Media{
+			Address:     "127.0.0.1:7881",
+			TCP:         true,
+			VideoCodecs: []string{"VP8", "H264", "VP9", "AV1"},
+			TURN: TURN{
+				Address:      "127.0.0.1:3478",
+				Realm:        "switchboard",
+				Lifetime:     12 * time.Hour,
+				RelayPortMin: 50000,
+				RelayPortMax: 50999,
+			},
+		},
+		Limits:   defaultLimits(),
+		Log:      Log{Level: "info", Format: "text"},
+		Shutdown: Shutdown{Drain: 10 * time.Second},
+	}
+}
+
+func defaultLimits() Limits {
+	return Limits{
+		MessageBytes:               1 << 20,
+		MessagesPerSecond:          100,
+		MessageBurst:               400,
+		Connections:                20000,
+		ConnectionsPerAddress:      1000,
+		Rooms:                      10000,
+		ParticipantsPerRoom:        1000,
+		RoomsPerSession:            100,
+		TransportsPerSession:       1000,
+		PublicationsPerParticipant: 8,
+		WatchesPerSession:          100,
+		NameBytes:                  256,
+		StatusBytes:                16 << 10,
+		RoomDataBytes:              256 << 10,
+		MailboxBytes:               4 << 20,
+	}
+}
