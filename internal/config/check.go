@@ -59,6 +59,13 @@ func (l Listen) Loopback() bool {
 	return err == nil && isLoopbackHost(host)
 }
 
+// public tells whether other machines can reach the address; one that is no
+// address is a mistake of its own.
+func (l Listen) public() bool {
+	_, _, err := net.SplitHostPort(l.Address)
+	return err == nil && !l.Loopback()
+}
+
 // SQLiteFile is the path of the database file, given the data directory.
 func (s Store) SQLiteFile(data string) string {
 	if path, named := strings.CutPrefix(s.URL.Reveal(), "sqlite:"); named {
@@ -185,7 +192,7 @@ func (c *Config) checkGuests(check *checker) {
 			continue
 		}
 		for _, l := range c.Listen {
-			if l.Loopback() || l.Address == "" || l.Dialect != "" && l.Dialect != name {
+			if !l.public() || l.Dialect != "" && l.Dialect != name {
 				continue
 			}
 			check.wrong("dialects."+name+".access",
@@ -301,7 +308,7 @@ func (c *Config) checkReach(check *checker, path, address string) {
 		return
 	}
 	for _, l := range c.Listen {
-		if l.Address != "" && !l.Loopback() {
+		if l.public() {
 			check.wrong(path, "only this machine can reach %s, but clients come in at %s; write %s: 0.0.0.0:%s", address, l.Address, path, port)
 			return
 		}

@@ -66,7 +66,7 @@ func newDocument(name string, text []byte) document {
 }
 
 // at makes the place of a line and column, both from 1. The value on the line is
-// left out when hide is set or the key sounds like a secret's.
+// left out when hide is set or the line sounds like a secret's.
 func (d document) at(line, column int, hide bool) place {
 	p := place{where: fmt.Sprintf("%s:%d", d.name, line)}
 	if line < 1 || line > len(d.lines) {
@@ -74,7 +74,7 @@ func (d document) at(line, column int, hide bool) place {
 	}
 	text := strings.TrimRight(d.lines[line-1], "\r")
 	key, _, isPair := strings.Cut(text, ":")
-	if isPair && (hide || soundsSecret(key)) {
+	if isPair && (hide || soundsSecret(text)) {
 		text = key + ": …"
 	} else if !isPair && hide {
 		text = "…"
@@ -85,10 +85,10 @@ func (d document) at(line, column int, hide bool) place {
 	return p
 }
 
-func soundsSecret(key string) bool {
-	key = strings.ToLower(key)
+func soundsSecret(line string) bool {
+	line = strings.ToLower(line)
 	for _, word := range []string{"secret", "token", "password", "url", "key"} {
-		if strings.Contains(key, word) {
+		if strings.Contains(line, word) {
 			return true
 		}
 	}

@@ -1,0 +1,156 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"switchboard/internal/config"
+)
+
+// TestWhatIsRefused holds one row for each rule: what is changed, which option
+// the mistake names, and a part of what it says to do.
+func TestWhatIsRefused(t *testing.T) {
+	yes := true
+	short := config.NewSecret("short")
+	for name, row := range map[string]struct {
+		change     func(*config.Config)
+		path, text string
+	}{
+		"no address": {func(c *config.Config) { c.Listen = nil }, "listen", "write one"},
+		"no port":    {func(c *config.Config) { c.Listen[0].Address = "localhost" }, "listen[0].address", "host and port"},
+		"bad port":   {func(c *config.Config) { c.Listen[0].Address = "127.0.0.1:http" }, "listen[0].address", "number up to 65535"},
+		"bad host": {func(c *config.Config) {
+			c.Listen[0].Address = "a b:80"
+			c.AllowOpenGuests = true
+			c.Media.Address = ":7881"
+		}, "listen[0].address", "no host"},
+		"same address twice":   {func(c *config.Config) { c.Listen = append(c.Listen, c.Listen[0]) }, "listen[1].address", "twice"},
+		"TLS, no certificate":  {func(c *config.Config) { c.Listen[0].TLS = &yes }, "listen[0].tls", "tls.mode: self-signed"},
+		"unknown dialect":      {func(c *config.Config) { c.Listen[0].Dialect = "irc" }, "listen[0].dialect", "kurento"},
+		"no data directory":    {func(c *config.Config) { c.Data = "" }, "data", "./data"},
+		"origin with a path":   {func(c *config.Config) { c.Origins = config.Origins{"https://a.example/x"} }, "origins[0]", "without a path"},
+		"origin of a dialect":  {func(c *config.Config) { c.Dialects.Kurento.Origins = config.Origins{"same", "ftp://x"} }, "dialects.kurento.origins[1]", "no origin"},
+		"proxy":                {func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.0/8", "proxy"} }, "trusted_proxies[1]", "10.0.0.0/8"},
+		"other database":       {func(c *config.Config) { c.Store.URL = config.NewSecret("mysql://root:pw@h/d") }, "store.url", "sqlite"},
+		"TLS mode":             {func(c *config.Config) { c.TLS.Mode = "on" }, "tls.mode", "self-signed"},
+		"no certificate file":  {func(c *config.Config) { c.TLS.Mode = "files"; c.TLS.KeyFile = "check_test.go" }, "tls.cert_file", "write its path"},
+		"key file is not":      {func(c *config.Config) { c.TLS.Mode = "files"; c.TLS.CertFile = "check_test.go"; c.TLS.KeyFile = "." }, "tls.key_file", "no file"},
+		"ACME for nobody":      {func(c *config.Config) { c.TLS.Mode = "acme" }, "tls.acme.domains", "names"},
+		"ACME for an address":  {func(c *config.Config) { c.TLS.Mode = "acme"; c.TLS.ACME.Domains = []string{"192.0.2.1"} }, "tls.acme.domains[0]", "host name"},
+		"ACME directory":       {func(c *config.Config) { c.TLS = acme(); c.TLS.ACME.Directory = "http://ca" }, "tls.acme.directory", "https"},
+		"ACME roots":           {func(c *config.Config) { c.TLS = acme(); c.TLS.ACME.RootsFile = "none.pem" }, "tls.acme.roots_file", "none.pem"},
+		"access":               {func(c *config.Config) { c.Dialects.Kurento.Access = "closed" }, "dialects.kurento.access", "open, token or off"},
+		"tokens of nobody":     {func(c *config.Config) { c.Dialects.Kurento.Access = "token" }, "dialects.kurento.access", "tokens.hs256_secret"},
+		"token secret":         {func(c *config.Config) { c.Tokens.HS256Secret = short }, "tokens.hs256_secret", "openssl"},
+		"room creators":        {func(c *config.Config) { c.Dialects.Kurento.RoomCreators = "(" }, "dialects.kurento.room_creators", "regular expression"},
+		"no video":             {func(c *config.Config) { c.Dialects.Kurento.MaxVideoKbps = 0 }, "dialects.kurento.max_video_kbps", "30 or more"},
+		"speaker interval":     {func(c *config.Config) { c.Dialects.Kurento.SpeakerInterval = 0 }, "dialects.kurento.speaker_interval", "1 or more"},
+		"filter":               {func(c *config.Config) { c.Dialects.Kurento.FilterParam = "" }, "dialects.kurento.filter_param", "hat or marker"},
+		"media by name":        {func(c *config.Config) { c.Media.Address = "media.example:7881" }, "media.address", "IP address"},
+		"media on loopback":    {func(c *config.Config) { c.Listen[0].Address = ":80"; c.AllowOpenGuests = true }, "media.address", "media.address: 0.0.0.0:7881"},
+		"public address":       {func(c *config.Config) { c.Media.PublicAddresses = []string{"0.0.0.0"} }, "media.public_addresses[0]", "IP address"},
+		"sockets":              {func(c *config.Config) { c.Media.Sockets = -1 }, "media.sockets", "0 for one a core"},
+		"codec":                {func(c *config.Config) { c.Media.VideoCodecs = []string{"VP8", "h264"} }, "media.video_codecs[1]", "VP8, H264, VP9 or AV1"},
+		"codec twice":          {func(c *config.Config) { c.Media.VideoCodecs = []string{"VP8", "VP8"} }, "media.video_codecs[1]", "twice"},
+		"TURN secret":          {func(c *config.Config) { c.Media.TURN.Enabled = true; c.Media.TURN.Secret = short }, "media.turn.secret", "openssl"},
+		"TURN realm":           {func(c *config.Config) { c.Media.TURN.Enabled = true; c.Media.TURN.Realm = "" }, "media.turn.realm", "name"},
+		"TURN lifetime":        {func(c *config.Config) { c.Media.TURN.Enabled = true; c.Media.TURN.Lifetime = 1 }, "media.turn.lifetime", "1m or more"},
+		"TURN ports":           {func(c *config.Config) { c.Media.TURN.Enabled = true; c.Media.TURN.RelayPortMax = 49999 }, "media.turn.relay_port_min", "range"},
+		"no limit":             {func(c *config.Config) { c.Limits.Rooms = 0 }, "limits.rooms", "1 or more"},
+		"SDP does not fit":     {func(c *config.Config) { c.Limits.MessageBytes = 1000 }, "limits.message_bytes", "64KiB"},
+		"message over mailbox": {func(c *config.Config) { c.Limits.MailboxBytes = 1 << 20 }, "limits.mailbox_bytes", "2MiB or more"},
+		"log level":            {func(c *config.Config) { c.Log.Level = "" }, "log.level", "debug, info, warn or error"},
+		"log format":           {func(c *config.Config) { c.Log.Format = "xml" }, "log.format", "text or json"},
+		"public profiles":      {func(c *config.Config) { c.Pprof.Address = ":6060" }, "pprof.address", "127.0.0.1:6060"},
+		"drain":                {func(c *config.Config) { c.Shutdown.Drain = -1 }, "shutdown.drain", "0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := config.Default()
+			row.change(c)
+			var got config.Mistakes
+			if err := c.Check(); !errors.As(err, &got) {
+				t.Fatalf("got %v, want Mistakes", err)
+			}
+			if len(got) != 1 || got[0].Path != row.path || !strings.Contains(got[0].Text, row.text) {
+				t.Errorf("got %v, want one mistake at %s that says %q", got, row.path, row.text)
+			}
+			if strings.Contains(got.Error(), "pw") || strings.Contains(got.Error(), `"short"`) {
+				t.Errorf("the mistake shows a secret: %v", got)
+			}
+		})
+	}
+}
+
+func acme() config.TLS {
+	return config.TLS{Mode: "acme", ACME: config.ACME{Domains: []string{"talk.example.org"}}}
+}
+
+func TestOpenGuestsStayOnThisMachine(t *testing.T) {
+	for name, row := range map[string]struct {
+		text    string
+		refused bool
+	}{
+		"loopback IPv4":      {"listen: 127.0.0.1:8080", false},
+		"loopback IPv6":      {"listen: '[::1]:8080'", false},
+		"loopback net":       {"listen: 127.9.9.9:8080", false},
+		"localhost":          {"listen: localhost:8080", false},
+		"all addresses":      {"listen: :8080", true},
+		"all of IPv4":        {"listen: 0.0.0.0:8080", true},
+		"all of IPv6":        {"listen: '[::]:8080'", true},
+		"a name":             {"listen: talk.example.org:80", true},
+		"one of two":         {"listen: [127.0.0.1:8080, 192.0.2.1:8080]", true},
+		"pinned elsewhere":   {"listen: [127.0.0.1:8080, {address: ':81', dialect: kurento}]", true},
+		"said in words":      {"listen: :8080\nallow_open_guests: true", false},
+		"the dialect is off": {"listen: :8080\ndialects: {kurento: {access: off}}", false},
+		"tokens": {"listen: :8080\ntokens: {hs256_secret: 0123456789abcdef0123456789abcdef}\n" +
+			"dialects: {kurento: {access: token}}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, row.text+"\nmedia: {address: '0.0.0.0:7881'}\n", nil, nil)
+			if (err != nil) != row.refused {
+				t.Fatalf("got error %v, want one: %t", err, row.refused)
+			}
+			if err != nil && !strings.Contains(err.Error(), "allow_open_guests: true") {
+				t.Errorf("the error does not say what to write: %v", err)
+			}
+		})
+	}
+}
+
+func TestAddressesServeTLSWhenThereIsACertificate(t *testing.T) {
+	c := mustLoad(t, "tls: {mode: self-signed}\nlisten: ['127.0.0.1:1', {address: '127.0.0.1:2', tls: false}]", nil, nil)
+	if !c.Secure(c.Listen[0]) || c.Secure(c.Listen[1]) {
+		t.Errorf("secure: %t, %t; want true, false", c.Secure(c.Listen[0]), c.Secure(c.Listen[1]))
+	}
+	c.TLS.Mode = config.TLSOff
+	if c.Secure(c.Listen[0]) {
+		t.Error("an address serves TLS without a certificate")
+	}
+}
+
+func TestSQLiteFile(t *testing.T) {
+	for url, want := range map[string]string{"sqlite": filepath.Join("d", "switchboard.db"), "sqlite:/x/y.db": "/x/y.db"} {
+		if got := (config.Store{URL: config.NewSecret(url)}).SQLiteFile("d"); got != want {
+			t.Errorf("%s: got %s, want %s", url, got, want)
+		}
+	}
+}
+
+func TestSecretFromAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte("from the file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := mustLoad(t, "metrics: {token: '${file:"+path+"}'}", nil, nil)
+	if got := c.Metrics.Token.Reveal(); got != "from the file" {
+		t.Errorf("got %q", got)
+	}
+	for _, text := range []string{"${file:" + path, "${file:" + path + ".none}", "${file:/dev/null}"} {
+		if _, err := load(t, "", []string{"SWITCHBOARD_METRICS_TOKEN=" + text}, nil); err == nil {
+			t.Errorf("%s is accepted", text)
+		}
+	}
+}
