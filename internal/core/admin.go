@@ -1,0 +1,80 @@
+package core
+
+import (
+	"slices"
+)
+
+// Admin has the verbs of whoever runs the server. Whoever is given one may use
+// it: the caller has checked that already.
+type Admin struct{ hub *Hub }
+
+// Admin returns the administrator's verbs.
+func (h *Hub) Admin() Admin { return Admin{h} }
+
+// Rooms describes all open rooms of a realm, sorted by id.
+func (a Admin) Rooms(realm string) []RoomInfo {
+	a.hub.mu.RLock()
+	var rooms []*Room
+	for id, r := range a.hub.rooms {
+		if id.Realm() == realm {
+			rooms = append(rooms, r)
+		}
+	}
+	a.hub.mu.RUnlock()
+	infos := make([]RoomInfo, 0, len(rooms))
+	for _, r := range rooms {
+		r.mu.Lock()
+		if !r.closed {
+			infos = append(infos, r.info(nil))
+		}
+		r.mu.Unlock()
+	}
+	slices.SortFunc(infos, func(x, y RoomInfo) int { return compare(x.ID, y.ID) })
+	return infos
+}
+
+// OpenRoom opens a room that stays, or gives an open one this policy.
+func (a Admin) OpenRoom(id RoomID, p Policy) error {
+	if id.Name() == "" || len(id.Name()) > a.hub.limits.NameBytes {
+		return failure(Invalid, AboutRoom, "a room's name has 1 to %d bytes", a.hub.limits.NameBytes)
+	}
+	r, err := a.hub.locked(id, &p)
+	if err != nil {
+		return err
+	}
+	r.policy = p
+	after := r.settle()
+	r.mu.Unlock()
+	r.after(after)
+	return nil
+}
+
+// CloseRoom removes everybody from a room and closes it. A persistent room
+// opens again, empty. It fails with NotFound.
+func (a Admin) CloseRoom(id RoomID) error {
+	r := a.hub.existing(id)
+	if r == nil {
+		return failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
+	}
+	policy := r.close(ReasonClosed)
+	if policy.Persistent {
+		return a.OpenRoom(id, policy)
+	}
+	return nil
+}
+
+// Evict removes a participant from a room. It fails with NotFound.
+func (a Admin) Evict(id RoomID, name string) error {
+	r := a.hub.existing(id)
+	if r == nil {
+		return failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
+	}
+	r.mu.Lock()
+	p := r.names[name]
+	r.mu.Unlock()
+	if p == nil {
+		return failure(NotFound, AboutParticipant, "user '%s' not found in room '%s'", name, id.Name())
+	}
+	r.remove(p, ReasonEvicted, false)
+	return nil
+}

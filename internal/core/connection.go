@@ -1,0 +1,134 @@
+package core
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ConnectRequest describes a new connection.
+type ConnectRequest struct {
+	Via    string     // the protocol's name, for logs and for showing
+	Remote netip.Addr // the peer's address, for limits and logs
+	Access Access
+	// Wake is called when there are events to take. It must not block and may be
+	// called from any goroutine, also while locks are held.
+	Wake func()
+	// Overflow is called at most once, when the mailbox is full: the connection
+	// must end, even if its loop is stuck in a write. Same conditions as Wake.
+	Overflow func()
+}
+
+// Connection is a socket's end in the core: the mailbox, and the session that
+// speaks through it. Its methods are for the connection's loop; only one
+// goroutine may use them at a time.
+type Connection struct {
+	hub  *Hub
+	via  string
+	from netip.Addr
+	box  *mailbox
+
+	access  Access
+	session *Session      // owned by the loop
+	grace   time.Duration // owned by the loop; set by Detach
+
+	overflowed atomic.Bool
+	closeOnce  sync.Once
+}
+
+// Connect opens a connection with a new session that is a guest. It fails with
+// kind Unavailable while the server stops, and Denied where nobody may enter.
+func (h *Hub) Connect(r ConnectRequest) (*Connection, error) {
+	if r.Access == AccessOff {
+		return nil, failure(Denied, AboutPermission, "nobody may connect here")
+	}
+	c := &Connection{hub: h, via: r.Via, from: r.Remote, access: r.Access}
+	c.box = &mailbox{limit: h.limits.MailboxBytes, wake: r.Wake, overflow: func() {
+		c.overflowed.Store(true)
+		h.overflows.Add(1)
+		r.Overflow()
+	}}
+	s, err := h.newSession(c)
+	if err != nil {
+		return nil, err
+	}
+	c.session = s
+	return c, nil
+}
+
+// Session returns the session that speaks through this connection.
+func (c *Connection) Session() *Session { return c.session }
+
+// Remote returns the peer's address.
+func (c *Connection) Remote() netip.Addr { return c.from }
+
+// Take appends to into the events posted since the last call, oldest first.
+func (c *Connection) Take(into []*Event) []*Event { return c.box.drain(into) }
+
+// Login proves an identity for the session. It returns at once; the outcome is
+// a LoginMade event. Rooms that are entered already keep the permission they
+// were entered with.
+func (c *Connection) Login(cred Credentials) {
+	s, from := c.session, c.from
+	c.hub.run(func(ctx context.Context) {
+		id, err := s.hub.auth.Authenticate(ctx, cred, from)
+		if err != nil {
+			s.post(newEvent(LoginMade{Err: s.hub.asError("login", s, err)}))
+			return
+		}
+		s.identity.Store(&id)
+		s.post(newEvent(LoginMade{Identity: id.clone()}))
+	})
+}
+
+// Resume continues an earlier session on this connection; the session that the
+// connection began with ends. If the earlier session still has a connection,
+// that one is told SessionEnded with reason replaced and loses it. Events of
+// the time in between are not repeated: ask for snapshots. It fails with kind
+// NotFound for an unknown key, which is also the answer for a session that has
+// ended.
+func (c *Connection) Resume(key SessionKey) error {
+	old := c.hub.sessionByKey(key)
+	if old == nil {
+		return failure(NotFound, AboutRequest, "no session to continue")
+	}
+	if old == c.session {
+		return nil
+	}
+	if !old.attach(c) {
+		return failure(NotFound, AboutRequest, "no session to continue")
+	}
+	fresh := c.session
+	c.session = old
+	fresh.box.Store(nil)
+	fresh.End(ReasonReplaced)
+	return nil
+}
+
+// Detach lets the session wait, for at most grace, for a new connection that
+// resumes it. It takes effect at Close. Zero ends the session at once.
+func (c *Connection) Detach(grace time.Duration) {
+	c.grace = min(grace, c.hub.limits.DetachedFor)
+}
+
+// Overflowed tells whether the connection ended because its reader did not
+// read.
+func (c *Connection) Overflowed() bool { return c.overflowed.Load() }
+
+// Close says that the socket is gone. The session ends, or waits if Detach said
+// so. A second call does nothing.
+func (c *Connection) Close() {
+	c.closeOnce.Do(func() {
+		c.box.close()
+		switch {
+		case c.overflowed.Load():
+			c.session.endIfOn(c, ReasonSlow)
+		case c.grace > 0:
+			c.session.detach(c, c.grace)
+		default:
+			c.session.endIfOn(c, ReasonDisconnected)
+		}
+	})
+}

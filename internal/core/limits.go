@@ -1,0 +1,49 @@
+package core
+
+import "time"
+
+// Limits bound what clients can make the core hold. Zero is no allowance at
+// all, so start from [DefaultLimits]. A request beyond a limit fails with kind
+// Unavailable (counts) or Invalid (sizes) and changes nothing.
+type Limits struct {
+	Rooms                      int
+	ParticipantsPerRoom        int
+	RoomsPerSession            int
+	TransportsPerSession       int
+	PublicationsPerParticipant int
+	SubscriptionsPerSession    int
+	NameBytes                  int // names of rooms, participants, streams, directories, keys
+	StatusBytes                int // one participant's or identity's status
+	RoomDataBytes              int // all keys and values of one room
+	MessageBytes               int // one opaque message body
+	MailboxBytes               int // events waiting for one session
+	OfferBytes                 int // one session description
+	CandidatesPerTransport     int
+	Directories                int           // all directories there are
+	DirectoriesPerSession      int           // watched or announced in
+	NegotiationsAtOnce         int           // session descriptions being answered at the same time
+	DetachedFor                time.Duration // longest grace a dialect can ask for
+}
+
+// DefaultLimits suit a server of some thousand clients.
+func DefaultLimits() Limits {
+	return Limits{
+		Rooms:                      10_000,
+		ParticipantsPerRoom:        1_000,
+		RoomsPerSession:            200,
+		TransportsPerSession:       1_000,
+		PublicationsPerParticipant: 8,
+		SubscriptionsPerSession:    2_000,
+		NameBytes:                  256,
+		StatusBytes:                64 << 10,
+		RoomDataBytes:              256 << 10,
+		MessageBytes:               256 << 10,
+		MailboxBytes:               4 << 20,
+		OfferBytes:                 256 << 10,
+		CandidatesPerTransport:     128,
+		Directories:                10_000,
+		DirectoriesPerSession:      200,
+		NegotiationsAtOnce:         64,
+		DetachedFor:                5 * time.Minute,
+	}
+}

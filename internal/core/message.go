@@ -1,0 +1,97 @@
+package core
+
+import "bytes"
+
+// Message is an opaque message to somebody in the room or to everybody.
+type Message struct {
+	To   ParticipantID `json:"to,omitempty"`   // empty: everybody else
+	Echo bool          `json:"echo,omitempty"` // with To empty: the sender too
+	Type string        `json:"type"`           // media type of Body; see [TextMessage]
+	Body []byte        `json:"body"`           // not changed afterwards
+}
+
+// Send delivers a message. It reaches all of its receivers or none. Errors:
+// Invalid (too long), Denied (not invited in yet), NotFound (no such receiver),
+// Unavailable (a receiver is behind with reading; try again later).
+func (p *Participant) Send(m Message) error {
+	if most := p.room.hub.limits.MessageBytes; len(m.Body) > most || len(m.Type) > p.room.hub.limits.NameBytes {
+		return failure(Invalid, AboutLimit, "a message can have at most %d bytes", most)
+	}
+	if err := p.here(); err != nil {
+		return err
+	}
+	defer p.room.mu.Unlock()
+	if p.mode == ModeInvited {
+		return failure(Denied, AboutPermission, "you are only invited to room '%s'", p.room.id.Name())
+	}
+	e := newEvent(MessageSent{Room: p.room.id, From: p.id, FromName: p.name, To: m.To, Type: m.Type, Body: m.Body})
+	if m.To != "" {
+		to := p.room.byID(m.To)
+		switch {
+		case to == nil:
+			return failure(NotFound, AboutParticipant, "no such participant in room '%s'", p.room.id.Name())
+		case to.mode == ModeInvited:
+			return failure(Conflict, AboutParticipant, "'%s' is only invited to room '%s'", to.name, p.room.id.Name())
+		case !to.session.takes(e):
+			return failure(Unavailable, AboutLimit, "'%s' is behind with reading", to.name)
+		}
+		to.session.post(e)
+		return nil
+	}
+	for _, to := range p.room.participants {
+		if !to.session.takes(e) {
+			return failure(Unavailable, AboutLimit, "'%s' is behind with reading", to.name)
+		}
+	}
+	for _, to := range p.room.participants {
+		if to.mode != ModeInvited && (to != p || m.Echo) {
+			to.session.post(e)
+		}
+	}
+	return nil
+}
+
+// DataRequest sets or removes one key of a room's data.
+type DataRequest struct {
+	Key   string `json:"key"`
+	Value []byte `json:"value,omitempty"` // nil removes; not changed afterwards
+	// Check compares the present value with Previous (nil: not set) first, byte
+	// by byte: the dialect supplies canonical bytes.
+	Check    bool   `json:"check,omitempty"`
+	Previous []byte `json:"previous,omitempty"`
+}
+
+// SetRoomData changes one key of the room's data and tells the others. Errors:
+// Invalid (too much data), Denied (invited only), Conflict about the value
+// (Check failed).
+func (p *Participant) SetRoomData(r DataRequest) error {
+	limits := p.room.hub.limits
+	if len(r.Key) > limits.NameBytes {
+		return failure(Invalid, AboutLimit, "a key can have at most %d bytes", limits.NameBytes)
+	}
+	if err := p.here(); err != nil {
+		return err
+	}
+	defer p.room.mu.Unlock()
+	room := p.room
+	if p.mode == ModeInvited {
+		return failure(Denied, AboutPermission, "you are only invited to room '%s'", room.id.Name())
+	}
+	present, set := room.data[r.Key]
+	if r.Check && (set != (r.Previous != nil) || !bytes.Equal(present, r.Previous)) {
+		return failure(Conflict, AboutValue, "'%s' does not have the expected value", r.Key)
+	}
+	if r.Value == nil {
+		delete(room.data, r.Key)
+	} else {
+		if dataWeight(room.data)-len(present)+len(r.Key)+len(r.Value) > limits.RoomDataBytes {
+			return failure(Invalid, AboutLimit, "a room's data can have at most %d bytes", limits.RoomDataBytes)
+		}
+		if room.data == nil {
+			room.data = map[string][]byte{}
+		}
+		room.data[r.Key] = r.Value
+	}
+	room.tell(RoomDataChanged{Room: room.id, By: p.id, Key: r.Key, Value: r.Value, Data: copyData(room.data)}, p)
+	return nil
+}

@@ -1,0 +1,237 @@
+package core
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"switchboard/internal/media"
+)
+
+// MediaPolicy says who carries a room's media.
+type MediaPolicy uint8
+
+// Who carries media.
+const (
+	MediaPeer   MediaPolicy = iota // the clients among themselves; the server carries none
+	MediaServer                    // the server
+)
+
+// Policy is what a room is like. Rooms are told apart by nothing else.
+type Policy struct {
+	Media MediaPolicy `json:"media"`
+	// Members and Guests are what users of the realm, and guests, may do.
+	Members Permission `json:"members"`
+	Guests  Permission `json:"guests"`
+	// Persistent rooms stay when the last participant leaves.
+	Persistent bool `json:"persistent,omitempty"`
+	// Linger keeps an empty room, with its data, for a while.
+	Linger time.Duration `json:"linger,omitempty"`
+	// Participants bounds how many can be in the room; 0 is the server's limit.
+	Participants int `json:"participants,omitempty"`
+}
+
+// Room is a place where sessions meet. Its lock guards everything in it;
+// under it only memory is touched, so everybody sees one order of events.
+type Room struct {
+	id  RoomID
+	hub *Hub
+
+	mu           sync.Mutex
+	policy       Policy                                // guarded by mu
+	participants []*Participant                        // in order of joining; guarded by mu
+	names        map[string]*Participant               // guarded by mu
+	data         map[string][]byte                     // guarded by mu
+	receivers    map[media.TransportID][]*subscription // by receiving transport; guarded by mu
+	revision     uint64                                // of routes; guarded by mu
+	listings     map[DirectoryID]*listing              // directories it is announced in; guarded by mu
+	linger       *time.Timer                           // closes an empty room; guarded by mu
+	closed       bool                                  // guarded by mu
+}
+
+// room finds a room, or makes it with the policy given. It may be closed by the
+// time the caller locks it; then ask again.
+func (h *Hub) room(id RoomID, create *Policy) (*Room, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.rooms[id]; r != nil {
+		return r, nil
+	}
+	if create == nil {
+		return nil, failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
+	}
+	if h.closed {
+		return nil, failure(Unavailable, AboutRequest, "the server is stopping")
+	}
+	if len(h.rooms) >= h.limits.Rooms {
+		return nil, failure(Unavailable, AboutLimit, "no more rooms can be made: at most %d", h.limits.Rooms)
+	}
+	r := &Room{id: id, hub: h, policy: *create, names: map[string]*Participant{}}
+	h.rooms[id] = r
+	return r, nil
+}
+
+// locked finds or makes an open room and returns it locked.
+func (h *Hub) locked(id RoomID, create *Policy) (*Room, error) {
+	for {
+		r, err := h.room(id, create)
+		if err != nil {
+			return nil, err
+		}
+		r.mu.Lock()
+		if !r.closed {
+			return r, nil
+		}
+		r.mu.Unlock() // it closed meanwhile and is out of the hub: ask again
+	}
+}
+
+// aftermath is what remains to be done after a room's lock is let go.
+type aftermath struct {
+	routes media.Routes
+	freed  []DirectoryID // directories that have to forget the room
+	closed bool
+	gone   []*Participant // whose sessions have to forget their places
+}
+
+// after does it. Callers do not hold r.mu.
+func (r *Room) after(a aftermath) {
+	r.hub.apply(a.routes)
+	for _, p := range a.gone {
+		p.session.forget(p)
+	}
+	r.hub.withdraw(r, a.freed)
+	if a.closed {
+		r.hub.log.Info("room closed", "room", r.id)
+	}
+}
+
+// tell posts a fact to everybody in the room but one, and to those who watch
+// the room in a directory if it is of interest there. Callers hold r.mu.
+func (r *Room) tell(f Fact, but *Participant) {
+	e := newEvent(f)
+	for _, p := range r.participants {
+		if p != but {
+			p.session.post(e)
+		}
+	}
+	switch f.(type) {
+	case ParticipantJoined, ParticipantChanged, ParticipantLeft, RoomDataChanged:
+		r.observe(f)
+	}
+}
+
+// info describes the room, without one participant. Callers hold r.mu.
+func (r *Room) info(but *Participant) RoomInfo {
+	i := RoomInfo{ID: r.id, Policy: r.policy, Participants: make([]ParticipantInfo, 0, len(r.participants)), Data: copyData(r.data)}
+	for _, p := range r.participants {
+		if p != but {
+			i.Participants = append(i.Participants, p.info())
+		}
+	}
+	return i
+}
+
+// remove takes a participant out with everything they had, tells the others,
+// and closes the room if it was the last. told says whether the one concerned
+// knows already.
+func (r *Room) remove(p *Participant, why Reason, told bool) {
+	r.mu.Lock()
+	if r.names[p.name] != p {
+		r.mu.Unlock()
+		return
+	}
+	routes := r.vacate(p, why, told)
+	a := r.settle()
+	r.mu.Unlock()
+	a.routes, a.gone = routes, []*Participant{p}
+	r.after(a)
+}
+
+// vacate takes a participant out and tells the others. Callers hold r.mu.
+func (r *Room) vacate(p *Participant, why Reason, told bool) media.Routes {
+	i := slices.Index(r.participants, p)
+	r.participants = slices.Delete(r.participants, i, i+1)
+	delete(r.names, p.name)
+	routes := r.routesWithout(p)
+	fact := ParticipantLeft{Room: r.id, Participant: p.id, Name: p.name, Reason: why}
+	r.tell(fact, nil)
+	if !told {
+		p.session.post(newEvent(fact))
+	}
+	return routes
+}
+
+// settle closes a room that became empty, or lets it linger. Callers hold r.mu
+// and do what is left after letting go of it.
+func (r *Room) settle() (a aftermath) {
+	if len(r.participants) > 0 || r.policy.Persistent || r.closed || r.linger != nil {
+		return a
+	}
+	a.freed = r.unlist()
+	if r.policy.Linger <= 0 {
+		r.shut()
+		a.closed = true
+		return a
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(r.policy.Linger, func() {
+		r.mu.Lock()
+		over := r.linger == timer && len(r.participants) == 0
+		if over {
+			r.shut()
+		}
+		r.mu.Unlock()
+		r.after(aftermath{closed: over})
+	})
+	r.linger = timer
+	return a
+}
+
+// shut marks an empty room closed and takes it out of the hub. Callers hold
+// r.mu. Taking the hub's lock here is safe because nobody waits for a room
+// while holding that.
+func (r *Room) shut() {
+	r.closed = true
+	if r.linger != nil {
+		r.linger.Stop()
+		r.linger = nil
+	}
+	r.hub.mu.Lock()
+	delete(r.hub.rooms, r.id)
+	r.hub.mu.Unlock()
+}
+
+// close ends the room for everybody in it and returns the policy it had.
+func (r *Room) close(why Reason) Policy {
+	r.mu.Lock()
+	policy := r.policy
+	if r.closed {
+		r.mu.Unlock()
+		return policy
+	}
+	r.tell(RoomClosed{Room: r.id, Reason: why}, nil)
+	a := aftermath{gone: r.participants, closed: true, routes: media.Routes{Room: r.id.media()}}
+	r.participants, r.names = nil, map[string]*Participant{}
+	for _, p := range a.gone {
+		routes := r.routesWithout(p)
+		a.routes.Revision = routes.Revision
+		a.routes.Receptions = append(a.routes.Receptions, routes.Receptions...)
+	}
+	a.freed = r.unlist()
+	r.shut()
+	r.mu.Unlock()
+	r.after(a)
+	return policy
+}
+
+func copyData(data map[string][]byte) map[string][]byte {
+	if len(data) == 0 {
+		return nil
+	}
+	c := make(map[string][]byte, len(data))
+	for k, v := range data {
+		c[k] = v // values are never changed in place
+	}
+	return c
+}

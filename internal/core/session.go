@@ -1,0 +1,219 @@
+package core
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchboard/internal/media"
+)
+
+// Session is somebody's presence. It outlives its connection by a grace that
+// the dialect names, and what it holds, rooms and transports, stays meanwhile.
+// Its methods may be called from any goroutine.
+type Session struct {
+	id     SessionID
+	key    SessionKey
+	hub    *Hub
+	via    string
+	access Access
+
+	identity atomic.Pointer[Identity] // replaced whole
+	box      atomic.Pointer[mailbox]  // nil while detached
+
+	subscriptions atomic.Int64 // in all rooms
+
+	mu           sync.Mutex
+	on           *Connection                      // guarded by mu; nil while detached
+	timer        *time.Timer                      // ends a detached session; guarded by mu
+	participants map[ParticipantID]*Participant   // guarded by mu
+	joining      int                              // places reserved; guarded by mu
+	transports   map[media.TransportID]*Transport // guarded by mu
+	directories  map[DirectoryID]*directory       // watched or announced in; guarded by mu
+	ended        bool                             // guarded by mu
+	done         chan struct{}                    // closed when everything is released
+}
+
+func (h *Hub) newSession(c *Connection) (*Session, error) {
+	s := &Session{id: SessionID(newID("s")), key: SessionKey(newSecret()), hub: h, via: c.via, access: c.access,
+		on: c, done: make(chan struct{})}
+	s.identity.Store(guest())
+	s.box.Store(c.box)
+	if err := h.addSession(s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ID returns the session's id.
+func (s *Session) ID() SessionID { return s.id }
+
+// Key returns the secret with which the client can resume the session.
+func (s *Session) Key() SessionKey { return s.key }
+
+// Identity returns who the session speaks for.
+func (s *Session) Identity() Identity { return s.identity.Load().clone() }
+
+// Detached tells whether the session waits for a new connection.
+func (s *Session) Detached() bool { return s.box.Load() == nil }
+
+// post puts an event into the mailbox of the connection the session is on, if
+// there is one. It never blocks.
+func (s *Session) post(e *Event) {
+	if box := s.box.Load(); box != nil {
+		box.post(e)
+	}
+}
+
+// takes tells whether the session has space for another client's message.
+func (s *Session) takes(e *Event) bool {
+	box := s.box.Load()
+	return box == nil || box.takes(e.size)
+}
+
+// attach puts the session on another connection. It tells false if the session
+// has ended.
+func (s *Session) attach(c *Connection) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return false
+	}
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if s.on != nil {
+		s.on.box.post(newEvent(SessionEnded{ReasonReplaced}))
+	}
+	s.on = c
+	s.box.Store(c.box)
+	return true
+}
+
+// detach takes the session off a connection that is gone and ends it after the
+// grace unless it is resumed.
+func (s *Session) detach(c *Connection, grace time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.on != c || s.ended {
+		return
+	}
+	s.on = nil
+	s.box.Store(nil)
+	s.timer = time.AfterFunc(grace, func() { s.endDetached() })
+}
+
+func (s *Session) endDetached() {
+	s.mu.Lock()
+	still := s.on == nil
+	s.mu.Unlock()
+	if still {
+		s.End(ReasonDisconnected)
+	}
+}
+
+// endIfOn ends the session unless it has moved to another connection.
+func (s *Session) endIfOn(c *Connection, why Reason) {
+	s.mu.Lock()
+	here := s.on == c
+	s.mu.Unlock()
+	if here {
+		s.End(why)
+	}
+}
+
+// End leaves every room, closes every transport, withdraws from every
+// directory, and tells the connection. It returns when all of that is done; a
+// second call waits for the first.
+func (s *Session) End(why Reason) {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		<-s.done
+		return
+	}
+	s.ended = true
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	participants, transports, directories := s.participants, s.transports, s.directories
+	s.participants, s.transports, s.directories = nil, nil, nil
+	s.mu.Unlock()
+
+	s.hub.removeSession(s)
+	for _, d := range directories {
+		d.remove(s)
+	}
+	for _, p := range participants {
+		p.room.remove(p, why, true)
+	}
+	for _, t := range transports {
+		t.release()
+	}
+	s.post(newEvent(SessionEnded{why}))
+	close(s.done)
+}
+
+// Participants returns the session's places in rooms, in no order.
+func (s *Session) Participants() []*Participant {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*Participant, 0, len(s.participants))
+	for _, p := range s.participants {
+		all = append(all, p)
+	}
+	return all
+}
+
+var errSessionEnded = failure(Unavailable, AboutRequest, "the session has ended")
+
+// reserve holds a place in a room while a join is under way.
+func (s *Session) reserve() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return errSessionEnded
+	}
+	if len(s.participants)+s.joining >= s.hub.limits.RoomsPerSession {
+		return failure(Unavailable, AboutLimit, "too many rooms entered: at most %d", s.hub.limits.RoomsPerSession)
+	}
+	s.joining++
+	return nil
+}
+
+// settle turns the reservation into a place, or gives it back when p is nil.
+// It tells false if the session ended meanwhile.
+func (s *Session) settle(p *Participant) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joining--
+	if s.ended {
+		return false
+	}
+	if p != nil {
+		if s.participants == nil {
+			s.participants = map[ParticipantID]*Participant{}
+		}
+		s.participants[p.id] = p
+	}
+	return true
+}
+
+func (s *Session) forget(p *Participant) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.participants, p.id)
+}
+
+// asError makes what a slow verb failed with presentable: a caller's error as
+// it is, anything else logged and hidden.
+func (h *Hub) asError(verb string, s *Session, err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	h.log.Error("verb failed", "verb", verb, "session", s.id, "via", s.via, "error", err)
+	return failure(Unavailable, AboutRequest, "internal error")
+}
