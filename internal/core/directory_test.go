@@ -1,0 +1,95 @@
+package core_test
+
+import (
+	"testing"
+
+	"switchboard/internal/core"
+)
+
+func TestDirectoryOfPeople(t *testing.T) {
+	h := newHouse(t, nil)
+	watcher, ada := h.connect(t), h.connect(t)
+	if _, err := watcher.Session().Watch("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := watcher.Session().Watch("lobby")
+	wantKind(t, err, core.Conflict, core.AboutRequest)
+	if err := ada.Session().Announce("lobby", []byte("here")); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, ada.Session().Announce("lobby", nil), core.Conflict, core.AboutRequest)
+	if err := ada.Session().SetAnnouncement("lobby", []byte("busy")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := ada.Session().Watch("lobby")
+	if err != nil || string(info.Sessions[ada.Session().ID()]) != "busy" {
+		t.Errorf("directory %v, %v", info, err)
+	}
+	if err := ada.Session().Withdraw("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, ada.Session().Withdraw("lobby"), core.Conflict, core.AboutRequest)
+	expect(t, watcher, "announced here", "announced busy", "withdrawn")
+	if err := watcher.Session().Unwatch("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	ada.Close()
+	if got := h.Counts().Directories; got != 0 {
+		t.Errorf("%d directories left", got)
+	}
+	wantKind(t, watcher.Session().Unwatch("lobby"), core.NotFound, core.AboutRequest)
+}
+
+func TestDirectoryOfRooms(t *testing.T) {
+	h := newHouse(t, nil)
+	watcher, ada, bob := h.connect(t), h.connect(t), h.connect(t)
+	a, _ := ada.join(t, joinAs("ada"))
+	if _, err := watcher.Session().Watch("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	if err := ada.Session().AnnounceRoom("lobby", a.Room()); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, bob.Session().AnnounceRoom("lobby", a.Room()), core.Conflict, core.AboutRoom)
+	b, _ := bob.join(t, joinAs("bob"))
+	if err := b.SetStatus([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SetRoomData(core.DataRequest{Key: "k", Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
+	b.Leave()
+	a.Leave()
+	expect(t, watcher, "listed ops", "observed lobby joined bob", "observed lobby changed bob", "observed lobby data k=v",
+		"observed lobby left bob left", "observed lobby left ada left", "unlisted ops")
+	late, err := bob.Session().Watch("lobby")
+	if err != nil || len(late.Rooms) != 0 {
+		t.Errorf("the empty room is still listed: %v, %v", late, err)
+	}
+	wantKind(t, ada.Session().WithdrawRoom("lobby", a.Room()), core.NotFound, core.AboutRoom)
+	ada.join(t, joinAs("ada"))
+	if err := bob.Session().AnnounceRoom("lobby", a.Room()); err != nil {
+		t.Errorf("a new room of the name: %v", err)
+	}
+	if err := bob.Session().WithdrawRoom("lobby", a.Room()); err != nil {
+		t.Errorf("withdraw: %v", err)
+	}
+	expect(t, watcher, "listed ops", "unlisted ops")
+}
+
+func TestWatcherWhoLeavesIsForgotten(t *testing.T) {
+	h := newHouse(t, nil)
+	watcher, ada := h.connect(t), h.connect(t)
+	a, _ := ada.join(t, joinAs("ada"))
+	if err := ada.Session().AnnounceRoom("lobby", a.Room()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := watcher.Session().Watch("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	watcher.Close()
+	a.Leave()
+	if got := h.Counts(); got.Directories != 0 || got.Rooms != 0 {
+		t.Errorf("left behind: %+v", got)
+	}
+}
