@@ -276,18 +276,24 @@ func TestJoinSnapshotsMissNothing(t *testing.T) {
 	keeper := h.connect(t)
 	keeper.join(t, request("keeper", "red"))
 	var running sync.WaitGroup
+	stop := make(chan struct{})
 	for i := range 6 {
 		a := newActor(t, h, fmt.Sprint("actor", i))
 		running.Go(func() {
 			random := rand.New(rand.NewPCG(2, uint64(i)))
-			for range 200 {
-				a.step(h, random.IntN)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					a.step(h, random.IntN)
+				}
 			}
 		})
 	}
 	var views []*client
 	var seen []map[string][]string
-	for i := range 40 {
+	for i := range 100 {
 		c := h.connect(t)
 		_, info := c.join(t, request(fmt.Sprint("viewer", i), "red"))
 		view := map[string][]string{}
@@ -296,6 +302,7 @@ func TestJoinSnapshotsMissNothing(t *testing.T) {
 		}
 		views, seen = append(views, c), append(seen, view)
 	}
+	close(stop)
 	running.Wait()
 	truth := map[string][]string{}
 	for _, info := range h.Admin().Rooms(core.DefaultRealm) {
