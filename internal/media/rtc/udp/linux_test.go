@@ -4,6 +4,7 @@ package udp
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"strconv"
@@ -137,6 +138,20 @@ func TestSegmentationFallsBack(t *testing.T) {
 		if st := from.Stats(); st.Sent != 8 || st.Failed+st.Dropped != 0 {
 			t.Errorf("%v: counted %+v", row.errno, st)
 		}
+	}
+}
+
+// Nobody can make us send to everybody.
+func TestNoBroadcast(t *testing.T) {
+	s := listen(t, loopback, Options{})
+	w, everybody := s.NewWriter(0), netip.MustParseAddrPort("127.255.255.255:9")
+	put(w, NewAddr(everybody), []byte("hello"))
+	flush(t, w)
+	if st := s.Stats(); st.Sent != 0 || st.Failed != 1 {
+		t.Errorf("counted %+v", st)
+	}
+	if err := s.WriteTo([]byte("hello"), everybody); !errors.Is(err, unix.EACCES) {
+		t.Errorf("WriteTo: %v, want %v", err, unix.EACCES)
 	}
 }
 
