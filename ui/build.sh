@@ -1,0 +1,35 @@
+#!/bin/sh
+# Builds the pages into ../internal/web/dist, where the server embeds them.
+# npm runs only when the lock file has changed since it last did.
+set -eu
+cd "$(dirname "$0")"
+dist=../internal/web/dist
+stamp=node_modules/.lock-installed
+
+if ! cmp -s package-lock.json "$stamp"; then
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cp package-lock.json "$stamp"
+fi
+
+node_modules/.bin/tsc --noEmit
+
+# Assets carry a hash of their content in their names, so that browsers may keep
+# them for ever; the pages name the current ones and are asked for every time.
+rm -rf "$dist/assets" "$dist/index.html" "$dist/rooms" "$dist/favicon.svg"
+mkdir -p "$dist/assets" "$dist/rooms"
+go tool esbuild rooms=src/rooms/main.tsx start=src/start/start.css \
+	--bundle --minify --target=es2022 --format=esm \
+	--jsx=automatic --jsx-import-source=preact \
+	--outdir="$dist/assets" --entry-names='[name]-[hash]' \
+	--log-level=warning
+
+# asset EXTENSION-GLOB prints the hashed name of one built file.
+asset() {
+	set -- "$dist"/assets/$1
+	[ $# -eq 1 ] && [ -f "$1" ] || { echo "build.sh: expected one file, got: $*" >&2; exit 1; }
+	basename "$1"
+}
+sed -e "s|@rooms.js@|/assets/$(asset 'rooms-*.js')|" -e "s|@rooms.css@|/assets/$(asset 'rooms-*.css')|" \
+	src/rooms/index.html >"$dist/rooms/index.html"
+sed -e "s|@start.css@|/assets/$(asset 'start-*.css')|" src/start/index.html >"$dist/index.html"
+cp src/favicon.svg "$dist/favicon.svg"

@@ -1,0 +1,2 @@
+// esbuild bundles style sheets that a page imports.
+declare module "*.css";

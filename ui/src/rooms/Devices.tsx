@@ -1,0 +1,107 @@
+// Choosing devices, and seeing and hearing that they work.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { canChooseSpeaker, type Kind } from "./devices.ts";
+import { Icon } from "./Icons.tsx";
+import { Modal } from "./Modal.tsx";
+import { meterShare } from "./speaking.ts";
+import type { Visit } from "./visit.ts";
+import { deviceWords } from "./words.ts";
+
+export function DevicesDialog({ visit }: { visit: Visit }) {
+  return (
+    <Modal title="Camera and sound" onClose={() => (visit.dialog.value = "none")}>
+      <Preview visit={visit} />
+      <DeviceChoice visit={visit} />
+      <button
+        type="button"
+        class="quiet"
+        onClick={() => {
+          visit.dialog.value = "help";
+        }}
+      >
+        Keyboard shortcuts
+      </button>
+    </Modal>
+  );
+}
+
+/** The own camera as a mirror, with the loudness of the microphone below it. */
+export function Preview({ visit, children }: { visit: Visit; children?: ComponentChildren }) {
+  const track = visit.devices.tracks.camera.value;
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => {
+    if (video.current) video.current.srcObject = track ? new MediaStream([track]) : null;
+  }, [track]);
+  return (
+    <div class="preview">
+      <div class="preview-picture">
+        <video ref={video} class="mirror" autoplay muted playsInline hidden={!track} aria-label="Your camera" />
+        {!track && <p>{visit.devices.wanted.camera.value && visit.state.value !== "left" ? "No picture yet" : "Camera is off"}</p>}
+        {children}
+      </div>
+      <LevelMeter visit={visit} />
+    </div>
+  );
+}
+
+function LevelMeter({ visit }: { visit: Visit }) {
+  const on = visit.devices.microphoneOn.value;
+  const share = on ? meterShare(visit.level.value) : 0;
+  return (
+    <div class="level">
+      <Icon name={on ? "microphone" : "microphoneOff"} />
+      <div class="level-bar" role="meter" aria-label="Loudness of your microphone" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)}>
+        <div class="level-fill" style={{ transform: `scaleX(${share.toFixed(2)})` }} />
+      </div>
+    </div>
+  );
+}
+
+/** The lists of cameras, microphones and, where the browser can, speakers. */
+export function DeviceChoice({ visit }: { visit: Visit }) {
+  const { devices } = visit;
+  return (
+    <div class="choices">
+      <Choice label="Camera" options={devices.named("camera")} chosen={current(visit, "camera")} onChoose={(id) => void devices.choose("camera", id)} />
+      <Trouble visit={visit} kind="camera" />
+      <Choice label="Microphone" options={devices.named("microphone")} chosen={current(visit, "microphone")} onChoose={(id) => void devices.choose("microphone", id)} />
+      <Trouble visit={visit} kind="microphone" />
+      {canChooseSpeaker && (
+        <Choice label="Speaker" options={devices.named("speaker")} chosen={devices.chosen.speaker.value} onChoose={(id) => devices.chooseSpeaker(id)} />
+      )}
+    </div>
+  );
+}
+
+/** The device in use, which is not the chosen one if that is not there. */
+function current(visit: Visit, kind: Kind): string {
+  return visit.devices.tracks[kind].value?.getSettings().deviceId ?? visit.devices.chosen[kind].value;
+}
+
+function Choice(props: { label: string; options: MediaDeviceInfo[]; chosen: string; onChoose(id: string): void }) {
+  const id = useId();
+  if (props.options.length === 0) return null;
+  return (
+    <div class="choice">
+      <label for={id}>{props.label}</label>
+      <select id={id} value={props.chosen} onChange={(e) => props.onChoose(e.currentTarget.value)}>
+        {props.options.map((device, index) => (
+          <option key={device.deviceId} value={device.deviceId}>
+            {device.label || `${props.label} ${index + 1}`}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function Trouble({ visit, kind }: { visit: Visit; kind: Kind }) {
+  const trouble = visit.devices.trouble[kind].value;
+  return trouble ? (
+    <p class="trouble" role="alert">
+      {deviceWords(trouble)}
+    </p>
+  ) : null;
+}

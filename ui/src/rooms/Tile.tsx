@@ -1,0 +1,168 @@
+// One person's picture, or a shared screen, with name, voice and connection.
+
+import { useEffect, useRef } from "preact/hooks";
+import { canChooseSpeaker } from "./devices.ts";
+import type { Feed } from "./feed.ts";
+import { Bars, Icon } from "./Icons.tsx";
+import { unmeasured, type Grade, type Quality } from "./quality.ts";
+import type { Room } from "./room.ts";
+import type { Visit } from "./visit.ts";
+import { camera, screen } from "./wire.ts";
+
+interface Frame {
+  user: string;
+  stream: string;
+  label: string;
+  talking: boolean;
+  muted: boolean;
+  seen: boolean;
+  quality: Quality;
+  mirrored: boolean;
+  waiting: boolean;
+  video: MediaStreamTrack | null;
+  pinned: boolean;
+  onPin(): void;
+  children?: preact.ComponentChildren;
+}
+
+export function OwnTile(props: { visit: Visit; room: Room; stream: string; pinned: boolean; onPin(): void }) {
+  const { visit, room, stream } = props;
+  const sharing = stream === screen;
+  const video = sharing ? (visit.sharing.value?.getVideoTracks()[0] ?? null) : visit.devices.tracks.camera.value;
+  return (
+    <Shell
+      user={room.user}
+      stream={stream}
+      label={sharing ? "Your screen" : `${room.user} (you)`}
+      talking={!sharing && visit.talking.value}
+      muted={!sharing && !visit.devices.microphoneOn.value}
+      seen={video !== null}
+      quality={room.publication(stream)?.quality.value ?? unmeasured}
+      mirrored={!sharing}
+      waiting={false}
+      video={video}
+      pinned={props.pinned}
+      onPin={props.onPin}
+    />
+  );
+}
+
+export function RemoteTile(props: { visit: Visit; user: string; stream: string; feed: Feed | undefined; pinned: boolean; onPin(): void }) {
+  const { user, stream, feed } = props;
+  const peer = feed?.peer.value;
+  const seen = feed?.seen.value ?? false;
+  return (
+    <Shell
+      user={user}
+      stream={stream}
+      label={stream === camera ? user : stream === screen ? `${user}’s screen` : `${user}: ${stream}`}
+      talking={feed?.talking.value ?? false}
+      muted={stream === camera && (feed === undefined || feed.silent.value)}
+      seen={seen}
+      quality={feed?.quality.value ?? unmeasured}
+      mirrored={false}
+      waiting={feed !== undefined && peer === undefined}
+      video={peer?.video ?? null}
+      pinned={props.pinned}
+      onPin={props.onPin}
+    >
+      {peer && <Sound visit={props.visit} track={peer.audio} />}
+    </Shell>
+  );
+}
+
+function Shell(frame: Frame) {
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => {
+    if (video.current) video.current.srcObject = frame.video ? new MediaStream([frame.video]) : null;
+  }, [frame.video]);
+  const state = [frame.label, frame.talking && "is talking", frame.muted && "no sound", !frame.seen && "no picture"].filter(Boolean);
+  return (
+    <section
+      class={`tile${frame.talking ? " talking" : ""}${frame.stream === camera ? "" : " screen"}`}
+      data-testid="tile"
+      data-user={frame.user}
+      data-stream={frame.stream}
+      data-talking={String(frame.talking)}
+      data-quality={frame.quality.grade}
+      aria-label={state.join(", ")}
+    >
+      {!frame.seen && <Avatar name={frame.user} waiting={frame.waiting} />}
+      <video ref={video} class={`${frame.mirrored ? "mirror" : ""}${frame.seen ? "" : " blank"}`} autoplay muted playsInline aria-hidden="true" />
+      {frame.children}
+      <footer class="tile-foot">
+        {frame.muted && <Icon name="microphoneOff" />}
+        <span class="tile-name">{frame.label}</span>
+        <QualityMark quality={frame.quality} />
+      </footer>
+      <button
+        type="button"
+        class="tile-pin"
+        aria-pressed={frame.pinned}
+        aria-label={`Show ${frame.label} large`}
+        title={frame.pinned ? "Back to equal tiles" : "Show large"}
+        onClick={frame.onPin}
+      >
+        <Icon name="pin" />
+      </button>
+    </section>
+  );
+}
+
+/** Plays what somebody says. It is apart from the picture, so that a stream without picture is heard in every browser. */
+function Sound({ visit, track }: { visit: Visit; track: MediaStreamTrack }) {
+  const audio = useRef<HTMLAudioElement>(null);
+  const blocked = visit.soundBlocked.value;
+  useEffect(() => {
+    const element = audio.current;
+    if (!element) return;
+    element.srcObject = new MediaStream([track]);
+    element.play().catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === "NotAllowedError") visit.soundBlocked.value = true;
+    });
+  }, [track, blocked]);
+  const speaker = visit.devices.chosen.speaker.value;
+  useEffect(() => {
+    // A speaker that was unplugged is refused; the sound then stays where it is.
+    if (canChooseSpeaker) void audio.current?.setSinkId(speaker).catch(() => undefined);
+  }, [speaker]);
+  return <audio ref={audio} autoplay />;
+}
+
+function Avatar({ name, waiting }: { name: string; waiting: boolean }) {
+  return (
+    <div class="avatar" style={{ "--hue": String(hueOf(name)) }} aria-hidden="true">
+      <span class={waiting ? "avatar-disc waiting" : "avatar-disc"}>{initialsOf(name)}</span>
+    </div>
+  );
+}
+
+const inWords: Record<Grade, string> = {
+  good: "Connection good",
+  fair: "Connection fair",
+  poor: "Connection poor",
+  unknown: "Connection not measured yet",
+};
+const filled: Record<Grade, number> = { good: 3, fair: 2, poor: 1, unknown: 0 };
+
+function QualityMark({ quality }: { quality: Quality }) {
+  const words = quality.details === "" ? inWords[quality.grade] : `${inWords[quality.grade]}: ${quality.details}`;
+  return (
+    <span class={`quality ${quality.grade}`} role="img" aria-label={inWords[quality.grade]} title={words}>
+      <Bars filled={filled[quality.grade]} />
+    </span>
+  );
+}
+
+/** A colour that belongs to a name, as a hue in degrees. */
+function hueOf(name: string): number {
+  let sum = 0;
+  for (const letter of name) sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 360;
+  return sum;
+}
+
+function initialsOf(name: string): string {
+  const words = name.split(/[\s._-]+/).filter((w) => w !== "");
+  const letters = [words[0], words.length > 1 ? words[words.length - 1] : undefined].map((w) => (w ? [...w][0] : ""));
+  return letters.join("").toUpperCase() || "?";
+}

@@ -1,0 +1,59 @@
+// What the person is told when something does not work: what it is, and what to do.
+
+import type { DeviceTrouble } from "./devices.ts";
+import type { Farewell } from "./room.ts";
+import { RpcError } from "./rpc.ts";
+
+/** Explains trouble with a camera or microphone. */
+export function deviceWords({ kind, cause }: DeviceTrouble): string {
+  switch (cause) {
+    case "NotAllowedError":
+    case "SecurityError":
+      return `The browser blocks your ${kind}. Allow it at the symbol beside the address, then turn the ${kind} on again. You can also join without it.`;
+    case "NotFoundError":
+      return `No ${kind} was found. Connect one and turn it on, or join without it.`;
+    case "NotReadableError":
+    case "AbortError":
+      return `The ${kind} cannot be opened; another program may be using it. Close that program, then turn the ${kind} on again.`;
+    case "OverconstrainedError":
+      return `The chosen ${kind} is gone. Choose another one.`;
+    case "insecure":
+      return `Browsers allow a ${kind} only on https pages and on localhost. Open this page with https to be seen and heard; you can join without.`;
+    case "ended":
+      return `The ${kind} was disconnected. Connect it again or choose another one.`;
+    default:
+      return `The ${kind} does not work (${cause}). Choose another one, or join without it.`;
+  }
+}
+
+/** Explains why a room could not be entered, or could not be entered again. */
+export function entryWords(error: unknown, user: string, room: string, hasToken: boolean): string {
+  if (!(error instanceof RpcError)) {
+    const hint = hasToken
+      ? "Your invitation link may have expired: ask for a new one."
+      : "If you were given an invitation link, open the page by that link.";
+    return `The server could not be reached. Check your network and try again. ${hint}`;
+  }
+  const said = error.message;
+  if (error.code === 104) return `Somebody called “${user}” is already in “${room}”. Choose another name.`;
+  if (/token|permission|not allowed|denied|unauthori[sz]ed|forbidden/i.test(said)) {
+    return `The server does not let you into “${room}”. Open the page by the invitation link you were given, or ask for one. (${said})`;
+  }
+  if (/full|too many|limit/i.test(said)) return `“${room}” is full. Try again when somebody has left, or choose another room.`;
+  if (error.code === 203) return `“${room}” is just being closed. Try again in a moment.`;
+  if (error.code === 204) return `The room “${room}” cannot be opened here. Choose the name of an existing room. (${said})`;
+  if (error.code === 999) return "The server does not accept this name. Choose another one.";
+  return `The server refused: ${said}`;
+}
+
+/** Explains why a visit ended that the person did not end. */
+export function farewellWords(farewell: Farewell, user: string, room: string, hasToken: boolean): string {
+  switch (farewell.kind) {
+    case "evicted":
+      return `You were removed from “${room}”. Ask its host before you join again.`;
+    case "closed":
+      return `“${room}” was closed. You can open it again by joining.`;
+    case "error":
+      return entryWords(farewell.error, user, room, hasToken);
+  }
+}
