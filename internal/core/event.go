@@ -108,6 +108,7 @@ type (
 	ParticipantChanged struct {
 		Room        RoomID          `json:"room"`
 		Participant ParticipantInfo `json:"participant"`
+		Entered     bool            `json:"entered,omitempty"` // was only invited before
 	}
 	// ParticipantLeft tells the others that somebody is gone, with all their
 	// publications; and the one concerned too, unless they left by themselves.

@@ -102,6 +102,12 @@ func (h *Hub) removeSession(s *Session) {
 	delete(h.keys, s.key)
 }
 
+func (h *Hub) session(id SessionID) *Session {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.sessions[id]
+}
+
 func (h *Hub) sessionByKey(key SessionKey) *Session {
 	h.mu.RLock()
 	defer h.mu.RUnlock()

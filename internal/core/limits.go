@@ -19,8 +19,10 @@ type Limits struct {
 	MailboxBytes               int // events waiting for one session
 	OfferBytes                 int // one session description
 	CandidatesPerTransport     int
-	Directories                int           // all directories there are
-	DirectoriesPerSession      int           // watched or announced in
+	Directories                int // all directories there are
+	DirectoriesPerSession      int // watched or announced in
+	CallsPerSession            int // as caller and callee, ringing or answered
+	LegsPerCall                int
 	NegotiationsAtOnce         int           // session descriptions being answered at the same time
 	DetachedFor                time.Duration // longest grace a dialect can ask for
 }
@@ -43,6 +45,8 @@ func DefaultLimits() Limits {
 		CandidatesPerTransport:     128,
 		Directories:                10_000,
 		DirectoriesPerSession:      200,
+		CallsPerSession:            100,
+		LegsPerCall:                32,
 		NegotiationsAtOnce:         64,
 		DetachedFor:                5 * time.Minute,
 	}

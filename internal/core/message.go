@@ -22,7 +22,7 @@ func (p *Participant) Send(m Message) error {
 	}
 	defer p.room.mu.Unlock()
 	if p.mode == ModeInvited {
-		return failure(Denied, AboutPermission, "you are only invited to room '%s'", p.room.id.Name())
+		return errOnlyInvited(p)
 	}
 	e := newEvent(MessageSent{Room: p.room.id, From: p.id, FromName: p.name, To: m.To, Type: m.Type, Body: m.Body})
 	if m.To != "" {
@@ -75,7 +75,7 @@ func (p *Participant) SetRoomData(r DataRequest) error {
 	defer p.room.mu.Unlock()
 	room := p.room
 	if p.mode == ModeInvited {
-		return failure(Denied, AboutPermission, "you are only invited to room '%s'", room.id.Name())
+		return errOnlyInvited(p)
 	}
 	present, set := room.data[r.Key]
 	if r.Check && (set != (r.Previous != nil) || !bytes.Equal(present, r.Previous)) {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -54,6 +55,10 @@ type JoinRequest struct {
 	// TakeOver removes a participant of the same name whose session has lost its
 	// connection, instead of failing.
 	TakeOver bool `json:"take_over,omitempty"`
+
+	// notify is called under the room's lock with the new place and the room as
+	// it was before, so that what it posts comes before any later event.
+	notify func(*Participant, RoomInfo)
 }
 
 // Participant is a session's place in a room. A session may have several, even
@@ -67,6 +72,7 @@ type Participant struct {
 	display    string // set once
 	permission Permission
 
+	invitation    *call                            // while invited; guarded by room.mu
 	mode          Mode                             // guarded by room.mu
 	status        []byte                           // guarded by room.mu; never changed in place
 	publications  []*publication                   // guarded by room.mu, in order
@@ -132,6 +138,9 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 			routes = room.vacate(taken, ReasonReplaced, true)
 		}
 		info = room.info(nil)
+		if r.notify != nil {
+			r.notify(p, info)
+		}
 		room.tell(ParticipantJoined{Room: room.id, Participant: p.info()}, nil)
 		room.participants = append(room.participants, p)
 		room.names[p.name] = p
@@ -158,6 +167,9 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 		return nil, failure(Denied, AboutPermission, "you may not enter room '%s'", room.id.Name())
 	}
 	name, taken := r.Name, room.names[r.Name]
+	if r.Mode == ModeInvited && slices.ContainsFunc(room.participants, func(p *Participant) bool { return p.session == s }) {
+		return nil, failure(Conflict, AboutParticipant, "already in room '%s'", room.id.Name())
+	}
 	switch {
 	case taken == nil:
 	case r.NameRule == NameUnique:
@@ -207,6 +219,10 @@ func (p *Participant) here() error {
 }
 
 var errGone = failure(NotFound, AboutParticipant, "not in the room any more")
+
+func errOnlyInvited(p *Participant) error {
+	return failure(Denied, AboutParticipant, "you are only invited to room '%s'", p.room.id.Name())
+}
 
 // ID returns the participant's id.
 func (p *Participant) ID() ParticipantID { return p.id }

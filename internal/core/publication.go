@@ -64,6 +64,9 @@ func (p *Participant) Publish(r PublishRequest) (PublicationInfo, error) {
 		return PublicationInfo{}, err
 	}
 	defer p.room.mu.Unlock()
+	if p.mode == ModeInvited {
+		return PublicationInfo{}, errOnlyInvited(p)
+	}
 	if p.room.policy.Media != MediaServer {
 		return PublicationInfo{}, failure(Denied, AboutRoom, "the server carries no media in room '%s'", p.room.id.Name())
 	}

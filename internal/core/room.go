@@ -99,6 +99,9 @@ func (r *Room) after(a aftermath) {
 	r.hub.apply(a.routes)
 	for _, p := range a.gone {
 		p.session.forget(p)
+		if p.invitation != nil { // nobody writes it any more
+			p.invitation.decline(p.session, ReasonClosed, nil)
+		}
 	}
 	r.hub.withdraw(r, a.freed)
 	if a.closed {

@@ -31,6 +31,7 @@ type Session struct {
 	joining      int                              // places reserved; guarded by mu
 	transports   map[media.TransportID]*Transport // guarded by mu
 	directories  map[DirectoryID]*directory       // watched or announced in; guarded by mu
+	calls        map[CallID]*call                 // guarded by mu
 	ended        bool                             // guarded by mu
 	done         chan struct{}                    // closed when everything is released
 }
@@ -138,11 +139,14 @@ func (s *Session) End(why Reason) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	participants, transports, directories := s.participants, s.transports, s.directories
-	s.participants, s.transports, s.directories = nil, nil, nil
+	participants, transports, directories, calls := s.participants, s.transports, s.directories, s.calls
+	s.participants, s.transports, s.directories, s.calls = nil, nil, nil, nil
 	s.mu.Unlock()
 
 	s.hub.removeSession(s)
+	for _, c := range calls {
+		c.lost(s, why)
+	}
 	for _, d := range directories {
 		d.remove(s)
 	}
