@@ -66,12 +66,25 @@ func (l Listen) public() bool {
 	return err == nil && !l.Loopback()
 }
 
-// SQLiteFile is the path of the database file, given the data directory.
-func (s Store) SQLiteFile(data string) string {
-	if path, named := strings.CutPrefix(s.URL.Reveal(), "sqlite:"); named {
-		return path
+// Where is the URL with the default file put in, given the data directory. It
+// may hold a password.
+func (s Store) Where(data string) string {
+	if s.URL.Reveal() == "sqlite" {
+		return "sqlite:" + filepath.Join(data, "switchboard.db")
 	}
-	return filepath.Join(data, "switchboard.db")
+	return s.URL.Reveal()
+}
+
+func (s Store) known() bool {
+	scheme, rest, _ := strings.Cut(s.URL.Reveal(), ":")
+	switch scheme {
+	case "sqlite":
+		return rest != "" || s.URL.Reveal() == "sqlite"
+	case "postgres", "postgresql":
+		u, err := url.Parse(s.URL.Reveal())
+		return err == nil && strings.HasPrefix(rest, "//") && u.Path != ""
+	}
+	return false
 }
 
 // checker collects problems.
@@ -140,8 +153,8 @@ func (c *Config) problems() Mistakes {
 	}
 	check.origins("origins", c.Origins)
 	c.checkProxies(check)
-	if url := c.Store.URL.Reveal(); url != "sqlite" && (!strings.HasPrefix(url, "sqlite:") || url == "sqlite:") {
-		check.wrong("store.url", "is not known; write sqlite or sqlite:PATH")
+	if !c.Store.known() {
+		check.wrong("store.url", "is not known; write sqlite, sqlite:PATH or postgres://user:password@host/database")
 	}
 	c.checkTLS(check)
 	c.checkAccess(check)

@@ -35,6 +35,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"origin of a dialect":  {func(c *config.Config) { c.Dialects.Kurento.Origins = config.Origins{"same", "ftp://x"} }, "dialects.kurento.origins[1]", "no origin"},
 		"proxy":                {func(c *config.Config) { c.TrustedProxies = []string{"10.0.0.0/8", "proxy"} }, "trusted_proxies[1]", "10.0.0.0/8"},
 		"other database":       {func(c *config.Config) { c.Store.URL = config.NewSecret("mysql://root:pw@h/d") }, "store.url", "sqlite"},
+		"half a database":      {func(c *config.Config) { c.Store.URL = config.NewSecret("postgres:pw") }, "store.url", "postgres://"},
 		"TLS mode":             {func(c *config.Config) { c.TLS.Mode = "on" }, "tls.mode", "self-signed"},
 		"no certificate file":  {func(c *config.Config) { c.TLS.Mode = "files"; c.TLS.KeyFile = "check_test.go" }, "tls.cert_file", "write its path"},
 		"key file is not":      {func(c *config.Config) { c.TLS.Mode = "files"; c.TLS.CertFile = "check_test.go"; c.TLS.KeyFile = "." }, "tls.key_file", "no file"},
@@ -131,9 +132,18 @@ func TestAddressesServeTLSWhenThereIsACertificate(t *testing.T) {
 	}
 }
 
-func TestSQLiteFile(t *testing.T) {
-	for url, want := range map[string]string{"sqlite": filepath.Join("d", "switchboard.db"), "sqlite:/x/y.db": "/x/y.db"} {
-		if got := (config.Store{URL: config.NewSecret(url)}).SQLiteFile("d"); got != want {
+func TestStoreWhere(t *testing.T) {
+	for url, want := range map[string]string{
+		"sqlite":        "sqlite:" + filepath.Join("d", "switchboard.db"),
+		"sqlite:/x.db":  "sqlite:/x.db",
+		"postgres://h/": "postgres://h/",
+	} {
+		c := config.Default()
+		c.Store.URL = config.NewSecret(url)
+		if err := c.Check(); err != nil {
+			t.Errorf("%s is refused: %v", url, err)
+		}
+		if got := c.Store.Where("d"); got != want {
 			t.Errorf("%s: got %s, want %s", url, got, want)
 		}
 	}

@@ -84,8 +84,9 @@ type Listen struct {
 
 // Store says where the stored part of the state is.
 type Store struct {
-	// `sqlite` for one file `switchboard.db` in the data directory, or
-	// `sqlite:PATH` for a file of another name.
+	// `sqlite` for one file `switchboard.db` in the data directory,
+	// `sqlite:PATH` for a file of another name, or the URL of a PostgreSQL
+	// database, `postgres://user:password@host/database`.
 	URL Secret `yaml:"url"`
 }
 
@@ -222,29 +223,33 @@ type Limits struct {
 	Connections int `yaml:"connections"`
 	// Connections from one IP address. More: HTTP 429 at the upgrade.
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
-	// Rooms at one time. More: `Unavailable`, "too many rooms".
+	// Rooms at one time. More: `Unavailable`, "no more rooms can be made".
 	Rooms int `yaml:"rooms"`
-	// Participants in one room. More: `Unavailable`, "the room is full".
+	// Participants in one room; a room may have a lower limit of its own. More:
+	// `Unavailable`, "room is full".
 	ParticipantsPerRoom int `yaml:"participants_per_room"`
-	// Rooms one session may be in. More: `Unavailable`, "in too many rooms".
+	// Rooms one session may be in. More: `Unavailable`, "too many rooms".
 	RoomsPerSession int `yaml:"rooms_per_session"`
 	// Media connections of one session. More: `Unavailable`, "too many media
 	// connections".
 	TransportsPerSession int `yaml:"transports_per_session"`
-	// Publications of one participant. More: `Unavailable`, "too many
-	// publications".
+	// Streams that one participant may publish. More: `Unavailable`, "too many
+	// streams".
 	PublicationsPerParticipant int `yaml:"publications_per_participant"`
-	// Directories that one session may watch. More: `Unavailable`, "watching too
-	// much".
-	WatchesPerSession int `yaml:"watches_per_session"`
-	// Length of a name of a user or a room, in bytes of UTF-8. Longer: `Invalid`,
-	// "the name is too long".
+	// Streams that one session may receive. More: `Unavailable`, "too many
+	// subscriptions".
+	SubscriptionsPerSession int `yaml:"subscriptions_per_session"`
+	// Directories that one session may watch or be announced in. More:
+	// `Unavailable`, "too many directories".
+	DirectoriesPerSession int `yaml:"directories_per_session"`
+	// Length of a name of a user, a room or a stream, in bytes of UTF-8. Longer:
+	// `Invalid`, "names can have at most … bytes".
 	NameBytes Size `yaml:"name_bytes"`
-	// Opaque status that a participant or user may set. Larger: `Invalid`, "the
-	// status is too large".
+	// Opaque status that a participant or user may set. Larger: `Invalid`, "a
+	// status can have at most … bytes".
 	StatusBytes Size `yaml:"status_bytes"`
-	// Opaque data of one room, all keys together. More: `Unavailable`, "the room
-	// holds too much data".
+	// Opaque data of one room, all keys and values together. More: `Invalid`, "a
+	// room's data can have at most … bytes".
 	RoomDataBytes Size `yaml:"room_data_bytes"`
 	// Events waiting for one session that its client has not read yet. Messages
 	// from other users may fill half of it, then their sender gets `Unavailable`;

@@ -66,7 +66,7 @@ func TestMistakesShowNoSecret(t *testing.T) {
 		"in a list":       "tokens:\n  hs256_secret: [" + hidden + "]\n",
 		"in a section":    "tokens:\n  hs256_secret: {a: " + hidden + "}\n",
 		"twice":           "metrics:\n  token: a\n  token: " + hidden + "\n",
-		"store":           "store:\n  url: postgres://u:" + hidden + "@h/d\n",
+		"store":           "store:\n  url: mysql://u:" + hidden + "@h/d\n",
 		"unclosed":        "metrics:\n  token: \"" + hidden + "\n",
 		"flow":            "metrics: {token: " + hidden + "\n",
 		"alias":           "metrics: {token: *" + strings.ReplaceAll(hidden, " ", "_") + "}\n",
