@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// patience is how long a burst waits for room in the kernel's send buffer. A
-// gigabit drains 250 kB meanwhile.
+// patience is how long all that is sent up to one Flush may wait for room in the
+// kernel's send buffer. A gigabit drains 250 kB meanwhile.
 const patience = 2 * time.Millisecond
 
 // rawAddr is a destination as the kernel reads it.
@@ -66,9 +66,8 @@ type control struct {
 }
 
 func (w *Writer) prepare() {
-	w.headers = make([]mmsghdr, maxMessages)
-	w.vectors = make([]unix.Iovec, maxMessages)
-	w.controls = make([]control, maxMessages)
+	n := cap(w.messages)
+	w.headers, w.vectors, w.controls = make([]mmsghdr, n), make([]unix.Iovec, n), make([]control, n)
 	for i := range w.headers {
 		h, c := &w.headers[i].header, &w.controls[i].header
 		h.Iov = &w.vectors[i]
@@ -109,7 +108,6 @@ func (w *Writer) fill(i int, m *message) {
 // transmit sends all messages, past those that cannot be sent. sendmmsg stops
 // at the first such message and tells why only when called with it first.
 func (w *Writer) transmit(fd uintptr) {
-	var deadline time.Time
 	for i := 0; i < len(w.messages); {
 		n, errno := w.sendmmsg(fd, w.headers[i:len(w.messages)])
 		w.tally.calls++
@@ -118,7 +116,7 @@ func (w *Writer) transmit(fd uintptr) {
 			i += n
 		case unix.EINTR:
 		case unix.EAGAIN:
-			if !drained(fd, &deadline) {
+			if !w.drained(fd) {
 				for ; i < len(w.messages); i++ {
 					w.tally.lose(&w.tally.dropped, &w.messages[i])
 				}
@@ -182,21 +180,17 @@ func (w *Writer) single(fd uintptr, m *message) {
 	}
 }
 
-// drained waits until the socket takes datagrams again, or returns false at the
-// deadline, which it sets when it is called the first time in a burst.
-func drained(fd uintptr, deadline *time.Time) bool {
-	left := patience
-	if deadline.IsZero() {
-		*deadline = time.Now().Add(patience)
-	} else {
-		left = time.Until(*deadline)
-	}
-	if left <= 0 {
+// drained waits until the socket takes datagrams again. It returns false when
+// patience is at an end.
+func (w *Writer) drained(fd uintptr) bool {
+	if w.waited >= patience {
 		return false
 	}
-	timeout := unix.NsecToTimespec(left.Nanoseconds())
-	n, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, &timeout, nil)
-	return n > 0 || err == unix.EINTR
+	timeout := unix.NsecToTimespec(int64(patience - w.waited))
+	start := time.Now()
+	_, err := unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, &timeout, nil)
+	w.waited += time.Since(start)
+	return err == nil || err == unix.EINTR // a timeout is seen the next time
 }
 
 // sendmmsg sends messages in order and returns how many it sent, or why it did

@@ -100,9 +100,9 @@ func Listen(addr netip.AddrPort, o Options) (*Socket, error) {
 	return s, nil
 }
 
-// ListenGroup opens n sockets that share one address and port, one for each
-// core or reader, say. With port 0 the first takes a free port and the others
-// join it. Sharing is not available on every system; n = 1 is. On failure none
+// ListenGroup opens n sockets, n at least 1, that share one address and port:
+// one for each core or reader, say. With port 0 the first takes a free port and
+// the others join it. More than one is possible on Linux only. On failure none
 // stays open.
 func ListenGroup(addr netip.AddrPort, n int, o Options) ([]*Socket, error) {
 	o.ReusePort = o.ReusePort || n > 1

@@ -1,6 +1,9 @@
 package udp
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Limits of one message. The kernel cuts a message into 64 datagrams at most
 // (UDP_MAX_SEGMENTS; 128 since Linux 6.9), and the whole must still fit into an
@@ -11,14 +14,16 @@ const (
 )
 
 const (
-	// maxMessages is how many messages a burst may have: what sendmmsg takes
-	// in one call (UIO_MAXIOV).
-	maxMessages = 1024
 	// DefaultArena is the room of a Writer in bytes: small enough to stay in a
 	// core's second-level cache between sealing and sending, large enough that
 	// a system call is shared by two hundred packets.
 	DefaultArena = 256 << 10
 	minArena     = 64 << 10
+	// maxMessages is how many messages a burst may have: what sendmmsg takes
+	// in one call (UIO_MAXIOV). A small arena makes do with fewer, one for
+	// messageShare bytes, since each costs 150 bytes of tables.
+	maxMessages  = 1024
+	messageShare = 256
 )
 
 // Writer collects datagrams for many destinations and sends them together:
@@ -42,14 +47,15 @@ const (
 type Writer struct {
 	socket   *Socket
 	arena    []byte
-	used     int       // of arena, by messages
-	room     int       // lent out by Space behind used
-	dst      *Addr     // of Begin
-	growing  bool      // the last message may take another datagram
-	messages []message // of this burst, in order; cap is maxMessages
-	tally    tally     // of this burst
-	err      error     // of a burst that Space had to send, for Flush to return
-	sender             // the system's part
+	used     int           // of arena, by messages
+	room     int           // lent out by Space behind used
+	dst      *Addr         // of Begin
+	growing  bool          // the last message may take another datagram
+	messages []message     // of this burst, in order; the capacity never changes
+	tally    tally         // of this burst
+	waited   time.Duration // for room in the kernel, since the last Flush
+	err      error         // of a burst that Space had to send, for Flush to return
+	sender                 // the system's part
 }
 
 // message is a run of datagrams to one destination that lie one behind the
@@ -71,13 +77,15 @@ func (t *tally) lose(reason *uint64, m *message) {
 	t.bytes -= uint64(len(m.data))
 }
 
-// NewWriter returns a writer on s with an arena of so many bytes; 0 means
-// DefaultArena. When the arena is full the writer flushes by itself.
+// NewWriter returns a writer on s with an arena of so many bytes, 64 KiB at
+// least; 0 means DefaultArena. When the arena is full the writer flushes by
+// itself.
 func (s *Socket) NewWriter(arena int) *Writer {
 	if arena == 0 {
 		arena = DefaultArena
 	}
-	w := &Writer{socket: s, arena: make([]byte, max(arena, minArena)), messages: make([]message, 0, maxMessages)}
+	arena = max(arena, minArena)
+	w := &Writer{socket: s, arena: make([]byte, arena), messages: make([]message, 0, min(arena/messageShare, maxMessages))}
 	w.prepare()
 	return w
 }
@@ -96,7 +104,7 @@ func (w *Writer) Space(n int) []byte {
 	if n > maxMessage {
 		panic(fmt.Sprintf("udp: a datagram of %d bytes", n))
 	}
-	if w.used+n > len(w.arena) || len(w.messages) == maxMessages {
+	if w.used+n > len(w.arena) || len(w.messages) == cap(w.messages) {
 		if err := w.send(); err != nil {
 			w.err = err
 		}
@@ -135,17 +143,18 @@ func (w *Writer) Commit(n int) {
 
 // Flush sends what was committed since the last Flush.
 //
-// It never waits for long: if the kernel's send buffer is full it gives it 2 ms
-// to drain and then drops the rest of the burst, since late media is worth less
-// than the next. A destination that cannot be reached costs its own datagrams
-// only. Both are counted, see Stats, and are no errors; the error is
-// net.ErrClosed, wrapped, or a failure of the socket as such.
+// It never waits for long: if the kernel's send buffer is full, all that is sent
+// up to one Flush gives it 2 ms to drain; after that what finds no room is
+// dropped, since late media is worth less than the next. A destination that
+// cannot be reached costs its own datagrams only. Both are counted, see Stats,
+// and are no errors; the error is net.ErrClosed, wrapped, or a failure of the
+// socket as such.
 func (w *Writer) Flush() error {
 	err := w.send()
 	if err == nil {
 		err = w.err
 	}
-	w.err = nil
+	w.err, w.waited = nil, 0
 	if err != nil {
 		return fmt.Errorf("write datagrams: %w", err)
 	}
