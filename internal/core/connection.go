@@ -113,6 +113,26 @@ func (c *Connection) Detach(grace time.Duration) {
 	c.grace = min(grace, c.hub.limits.DetachedFor)
 }
 
+// Keep gives the session something to hold for whoever resumes it: what the
+// dialect wants to find again then. It must not be changed afterwards, since
+// the next connection's loop reads it. Nothing happens once the session has
+// moved to another connection.
+func (c *Connection) Keep(v any) {
+	c.session.mu.Lock()
+	defer c.session.mu.Unlock()
+	if c.session.on == c {
+		c.session.kept = v
+	}
+}
+
+// Kept returns what Keep was given last for this session, by whichever
+// connection; nil without one.
+func (c *Connection) Kept() any {
+	c.session.mu.Lock()
+	defer c.session.mu.Unlock()
+	return c.session.kept
+}
+
 // Overflowed tells whether the connection ended because its reader did not
 // read.
 func (c *Connection) Overflowed() bool { return c.overflowed.Load() }

@@ -64,7 +64,7 @@ func (h *Hub) room(id RoomID, create *Policy) (*Room, error) {
 		return nil, failure(Unavailable, AboutRequest, "the server is stopping")
 	}
 	if len(h.rooms) >= h.limits.Rooms {
-		return nil, failure(Unavailable, AboutLimit, "no more rooms can be made: at most %d", h.limits.Rooms)
+		return nil, failure(Unavailable, AboutRoom, "no more rooms can be made: at most %d", h.limits.Rooms)
 	}
 	r := &Room{id: id, hub: h, policy: *create, names: map[string]*Participant{}}
 	h.rooms[id] = r

@@ -32,6 +32,7 @@ type Session struct {
 	transports   map[media.TransportID]*Transport // guarded by mu
 	directories  map[DirectoryID]*directory       // watched or announced in; guarded by mu
 	calls        map[CallID]*call                 // guarded by mu
+	kept         any                              // the dialect's, see Connection.Keep; guarded by mu
 	ended        bool                             // guarded by mu
 	done         chan struct{}                    // closed when everything is released
 }
