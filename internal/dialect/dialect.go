@@ -29,6 +29,9 @@ type Dialect struct {
 	HTTP func(mux *http.ServeMux)
 	// Limits of this protocol's connections; zero values take the server's.
 	MessageBytes int
+	// Binary accepts messages in binary frames too, for protocols whose clients
+	// send text that way; others are ended with 1003.
+	Binary bool
 }
 
 // Conversation translates for one connection. The connection's loop is the only

@@ -1,0 +1,200 @@
+package socket
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gorilla/websocket"
+
+	"switchboard/internal/core"
+	"switchboard/internal/dialect"
+)
+
+// conn is one client's connection. Its reader goroutine begins and ends it.
+type conn struct {
+	server   *Server
+	endpoint *endpoint
+	place    netip.Addr // what counts as its address
+	wire     wire
+	bell     bell
+
+	ws   *websocket.Conn // the reader's
+	rate bucket          // the reader's
+
+	turn     sync.Mutex           // whose turn it is; taken by who does something for the client
+	link     *core.Connection     // guarded by turn
+	talk     dialect.Conversation // guarded by turn; nil before it is open
+	deadline time.Time            // what the conversation waits for; guarded by turn
+	timer    *time.Timer          // rings at the deadline; guarded by turn
+	finished bool                 // the conversation is over; guarded by turn
+}
+
+func newConn(e *endpoint, place netip.Addr) *conn {
+	c := &conn{server: e.server, endpoint: e, place: place}
+	c.wire.conn = c
+	c.bell.attended = true // until it has opened
+	return c
+}
+
+// run is the reader: it opens the conversation, passes on what arrives, and
+// tidies up.
+func (c *conn) run(query map[string][]string) {
+	c.endpoint.count.opened.Add(1)
+	defer c.server.release(c)
+	defer c.endpoint.count.closed.Add(1)
+	defer c.wire.close()
+
+	c.open(query)
+	how := c.read()
+	c.turn.Lock()
+	c.finish(how)
+	c.turn.Unlock()
+}
+
+// read passes messages on until there are no more, and tells how it ended.
+func (c *conn) read() dialect.Closure {
+	c.wire.begin()
+	for {
+		kind, r, err := c.ws.NextReader()
+		if err != nil {
+			return c.ended(err)
+		}
+		if c.wire.closing.Load() {
+			continue // we have said our last word; only the peer's is of interest
+		}
+		text := kind == websocket.TextMessage
+		if !text && !c.endpoint.dialect.Binary {
+			return c.fault(codeUnsupported, "only text messages are understood here")
+		}
+		msg, err := slurp(r, c.endpoint.limit)
+		switch {
+		case errors.Is(err, errTooBig):
+			return c.fault(codeTooBig, fmt.Sprintf("a message can have at most %d bytes", c.endpoint.limit))
+		case err != nil:
+			return c.ended(err)
+		case !utf8.Valid(msg):
+			return c.fault(codeNotUTF8, "messages are UTF-8")
+		}
+		c.endpoint.count.messagesIn.Add(1)
+		c.pace()
+		c.receive(msg)
+	}
+}
+
+// ended says what the end of reading means, and answers what has to be
+// answered.
+func (c *conn) ended(err error) dialect.Closure {
+	if c.wire.failed != nil {
+		return dialect.Closure{Code: codeAbnormal}
+	}
+	var goodbye *websocket.CloseError
+	if !errors.As(err, &goodbye) {
+		return c.fault(codeProtocol, err.Error())
+	}
+	how := dialect.Closure{Code: goodbye.Code}
+	switch goodbye.Code {
+	case codeNormal, codeGoingAway, codeNoStatus:
+		how.Clean = true
+	}
+	c.say(appendClose(nil, dialect.Close{Code: goodbye.Code}), how)
+	return how
+}
+
+// fault ends the connection because of what the peer did, and waits until the
+// peer had time to read why: closing with bytes unread would reset the
+// connection and lose our last words.
+func (c *conn) fault(code int, reason string) dialect.Closure {
+	how := dialect.Closure{Clean: true, Code: codeAbnormal}
+	if c.wire.closing.Load() {
+		return how
+	}
+	c.endpoint.count.faults.Add(1)
+	c.say(appendClose(nil, dialect.Close{Code: code, Reason: reason}), how)
+	c.wire.linger()
+	return how
+}
+
+// say writes a close frame and ends the conversation, unless that has happened.
+func (c *conn) say(goodbye []byte, how dialect.Closure) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if c.finished {
+		return
+	}
+	_ = c.wire.send(goodbye) // if it cannot be said, nothing changes
+	c.part(how)
+}
+
+// pinged answers a ping (RFC 6455 section 5.5.3). The reader calls it, by way
+// of the library.
+func (c *conn) pinged(data string) error {
+	c.pace()
+	return c.control(framePong, data)
+}
+
+func (c *conn) control(first byte, data string) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if c.finished {
+		return nil
+	}
+	return c.wire.send(appendFrame(make([]byte, 0, 2+maxControl), first, []byte(data)))
+}
+
+// pace waits when the client sends faster than it may: the client's own
+// sending then slows, because we do not read.
+func (c *conn) pace() {
+	limits := &c.server.limits
+	wait := c.rate.take(time.Now(), limits.MessagesPerSecond, limits.MessageBurst)
+	if wait <= 0 {
+		return
+	}
+	c.endpoint.count.throttled.Add(1)
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.server.ctx.Done():
+	}
+}
+
+var errTooBig = errors.New("message is too big")
+
+const (
+	firstScratch = 4 << 10
+	mostScratch  = 64 << 10 // more is not kept for others
+)
+
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, firstScratch); return &b }}
+
+// slurp reads a message into memory of its own, which conversations may keep.
+func slurp(r io.Reader, most int) ([]byte, error) {
+	pooled := scratches.Get().(*[]byte)
+	defer scratches.Put(pooled)
+	b := (*pooled)[:0]
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case len(b) > most:
+			return nil, errTooBig
+		case err == io.EOF:
+			if cap(b) > mostScratch {
+				return b, nil
+			}
+			*pooled = b
+			return bytes.Clone(b), nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
