@@ -1,4 +1,4 @@
-package sql_test
+package sql
 
 import (
 	"bufio"
@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"switchboard/internal/store"
-	"switchboard/internal/store/sql"
 )
 
 // crashEnv names the store that a child process writes to until it is killed.
@@ -25,7 +24,7 @@ const crashEnv = "SWITCHBOARD_TEST_CRASH_STORE"
 // one transaction, so that half a transaction would be seen.
 func writeUntilKilled(path string) {
 	ctx := context.Background()
-	s, err := sql.Open(ctx, path)
+	s, err := Open(ctx, path)
 	if err != nil {
 		fmt.Println("error:", err)
 		os.Exit(1)
@@ -70,7 +69,7 @@ func TestKilledWhileWriting(t *testing.T) {
 			acknowledged[id] = true
 		}
 
-		s := open(t, path)
+		s := openStore(t, path)
 		users, err := s.Users(t.Context(), store.Filter{Realm: "one"})
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)

@@ -40,6 +40,9 @@ type engine struct {
 	// overtaken tells whether a transaction should be tried again, because
 	// another one was committed in between.
 	overtaken func(error) bool
+	// patiently runs something that may find the database locked and has then
+	// done nothing, until it is not locked any more, ctx ends, or patience does.
+	patiently func(ctx context.Context, f func() error) error
 	// lock keeps other processes from migrating the same database meanwhile.
 	lock func(context.Context) (unlock func() error, err error)
 }
@@ -81,9 +84,12 @@ func closed(err error) bool {
 }
 
 const (
-	// busyTimeout is how long a statement waits for another process, such as
-	// the command line adding a user, to finish its own.
-	busyTimeout = 5 * time.Second
+	// patience is how long a statement waits for another process, such as the
+	// command line adding a user, to finish its own.
+	patience = 5 * time.Second
+	// busyTimeout is how long SQLite waits before it asks whether there is still
+	// somebody who wants the answer. It does not look at contexts while it waits.
+	busyTimeout = 20 * time.Millisecond
 	// readers is how many connections read one SQLite file. Each has a page
 	// cache of up to 2 MB.
 	readers = 4
@@ -107,6 +113,7 @@ func openSQLite(ctx context.Context, path string) (*engine, error) {
 		kind:      sqliteKind,
 		overtaken: func(error) bool { return false }, // there is one writer
 		view:      sql.TxOptions{ReadOnly: true},
+		patiently: whileBusy,
 		lock:      func(ctx context.Context) (func() error, error) { return lockDirectory(ctx, filepath.Dir(path)) },
 	}
 	if e.write, err = openFile(path, 1, url.Values{"_txlock": {"immediate"}}); err != nil {
@@ -117,10 +124,21 @@ func openSQLite(ctx context.Context, path string) (*engine, error) {
 	}
 	// The first connection turns the file to WAL; a second one doing the same
 	// at that moment would find it locked.
-	if err := e.write.PingContext(ctx); err != nil {
+	if err := e.patiently(ctx, func() error { return e.write.PingContext(ctx) }); err != nil {
 		return nil, errors.Join(e.explain(ctx, err), e.close())
 	}
 	return e, nil
+}
+
+// whileBusy tries f again for as long as somebody else has locked the database.
+func whileBusy(ctx context.Context, f func() error) error {
+	for start := time.Now(); ; {
+		err := f()
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY || ctx.Err() != nil || time.Since(start) > patience {
+			return err
+		}
+	}
 }
 
 // makePrivate makes the file and its directory, or takes other users' rights to
@@ -211,6 +229,7 @@ func openPostgres(ctx context.Context, where string) (*engine, error) {
 		view:      sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		kind:      postgresKind,
 		overtaken: postgresOvertaken,
+		patiently: func(_ context.Context, f func() error) error { return f() },
 		lock:      func(ctx context.Context) (func() error, error) { return lockAdvisory(ctx, db) },
 	}
 	if err := db.PingContext(ctx); err != nil {

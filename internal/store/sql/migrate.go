@@ -28,24 +28,41 @@ func migrate(ctx context.Context, e *engine) (err error) {
 		}
 	}()
 
-	files, err := fs.Sub(migrationFiles, "migrations")
+	provider, err := migrations(e)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(e.dialect, e.write, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	// The provider is not closed: it would close the pool that was lent to it.
-	have, know, err := provider.GetVersions(ctx)
+	var have, know int64
+	err = e.patiently(ctx, func() (err error) {
+		have, know, err = provider.GetVersions(ctx)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)
 	}
 	if have > know {
 		return fmt.Errorf("%w: its schema is version %d, this program knows up to %d", store.ErrNewerSchema, have, know)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	err = e.patiently(ctx, func() error {
+		_, err := provider.Up(ctx) // goes on where it stopped
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("migrate schema from version %d to %d: %w", have, know, err)
 	}
 	return nil
+}
+
+// migrations returns what knows and runs the migrations. It is not to be closed:
+// that would close the pool that is lent to it.
+func migrations(e *engine) (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(e.dialect, e.write, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("read migrations: %w", err)
+	}
+	return provider, nil
 }

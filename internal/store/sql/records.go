@@ -30,6 +30,28 @@ type runner interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
+// poolRunner runs each statement by itself.
+type poolRunner struct {
+	engine *engine
+	db     *sql.DB
+}
+
+func (p *poolRunner) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
+	err = p.engine.patiently(ctx, func() error {
+		rows, err = p.db.QueryContext(ctx, query, args...)
+		return err
+	})
+	return rows, err
+}
+
+func (p *poolRunner) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
+	err = p.engine.patiently(ctx, func() error {
+		result, err = p.db.ExecContext(ctx, query, args...)
+		return err
+	})
+	return result, err
+}
+
 // transactionRunner remembers the first error of a statement. PostgreSQL ends
 // the transaction there and SQLite does not; so that both behave alike, every
 // later statement meets the same error, and nothing is committed.

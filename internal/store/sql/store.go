@@ -52,7 +52,7 @@ func open(ctx context.Context, where string, connect func(context.Context, strin
 		return nil, errors.Join(fmt.Errorf("open store: %w", e.explain(ctx, err)), e.close())
 	}
 	s := &Store{engine: e}
-	s.records = records{engine: e, read: e.read, write: e.write, atomically: s.within, sequence: &sequence{}}
+	s.records = records{engine: e, read: &poolRunner{e, e.read}, write: &poolRunner{e, e.write}, atomically: s.within, sequence: &sequence{}}
 	return s, nil
 }
 
@@ -79,7 +79,11 @@ func (s *Store) View(ctx context.Context, f func(store.Records) error) error {
 
 // transaction runs f in one transaction of db.
 func (s *Store) transaction(ctx context.Context, db *sql.DB, o sql.TxOptions, f func(*records) error, readOnly bool) error {
-	tx, err := db.BeginTx(ctx, &o)
+	var tx *sql.Tx
+	err := s.engine.patiently(ctx, func() (err error) {
+		tx, err = db.BeginTx(ctx, &o)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", s.engine.explain(ctx, err))
 	}
