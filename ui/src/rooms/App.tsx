@@ -54,9 +54,8 @@ function describe(target: HTMLElement): { tagName: string; type: string; isConte
 function act(visit: Visit, action: Action): void {
   switch (action) {
     case "microphone":
-      return visit.toggleMicrophone();
     case "camera":
-      return visit.toggleCamera();
+      return visit.toggle(action);
     case "screen":
       return void visit.toggleSharing();
     case "chat":

@@ -5,7 +5,8 @@ import { Icon, type IconName } from "./Icons.tsx";
 import type { Visit } from "./visit.ts";
 
 export function Controls({ visit }: { visit: Visit }) {
-  const { microphoneOn, cameraOn } = visit.devices;
+  const microphone = visit.willBeOn("microphone");
+  const camera = visit.willBeOn("camera");
   const sharing = visit.sharing.value !== undefined;
   const chatOpen = visit.panel.value === "chat";
   const unread = visit.unread.value;
@@ -14,19 +15,19 @@ export function Controls({ visit }: { visit: Visit }) {
     <div class="controls" role="group" aria-label="Controls">
       <Control
         id="mute"
-        icon={microphoneOn.value ? "microphone" : "microphoneOff"}
-        label={microphoneOn.value ? "Mute" : "Unmute"}
-        title={(microphoneOn.value ? "Mute microphone" : "Unmute microphone") + key("M")}
-        tone={microphoneOn.value ? "" : "off"}
-        onClick={() => visit.toggleMicrophone()}
+        icon={microphone ? "microphone" : "microphoneOff"}
+        label={microphone ? "Mute" : "Unmute"}
+        title={(microphone ? "Mute microphone" : "Unmute microphone") + key("M")}
+        tone={microphone ? "" : "off"}
+        onClick={() => visit.toggle("microphone")}
       />
       <Control
         id="camera"
-        icon={cameraOn.value ? "camera" : "cameraOff"}
-        label={cameraOn.value ? "Stop video" : "Start video"}
-        title={(cameraOn.value ? "Turn camera off" : "Turn camera on") + key("V")}
-        tone={cameraOn.value ? "" : "off"}
-        onClick={() => visit.toggleCamera()}
+        icon={camera ? "camera" : "cameraOff"}
+        label={camera ? "Stop video" : "Start video"}
+        title={(camera ? "Turn camera off" : "Turn camera on") + key("V")}
+        tone={camera ? "" : "off"}
+        onClick={() => visit.toggle("camera")}
       />
       {canShareScreen && (
         <Control

@@ -38,7 +38,7 @@ export function Preview({ visit, children }: { visit: Visit; children?: Componen
     <div class="preview">
       <div class="preview-picture">
         <video ref={video} class="mirror" autoplay muted playsInline hidden={!track} aria-label="Your camera" />
-        {!track && <p>{visit.devices.wanted.camera.value && visit.state.value !== "left" ? "No picture yet" : "Camera is off"}</p>}
+        {!track && <p>{pictureWords(visit)}</p>}
         {children}
       </div>
       <LevelMeter visit={visit} />
@@ -46,9 +46,14 @@ export function Preview({ visit, children }: { visit: Visit; children?: Componen
   );
 }
 
+function pictureWords(visit: Visit): string {
+  if (!visit.willBeOn("camera")) return "Camera is off";
+  return visit.state.value === "left" ? "Your camera starts when you join" : "Waiting for the camera…";
+}
+
 function LevelMeter({ visit }: { visit: Visit }) {
-  const on = visit.devices.microphoneOn.value;
-  const share = on ? meterShare(visit.level.value) : 0;
+  const on = visit.willBeOn("microphone");
+  const share = on && visit.devices.microphoneOn.value ? meterShare(visit.level.value) : 0;
   return (
     <div class="level">
       <Icon name={on ? "microphone" : "microphoneOff"} />
@@ -83,10 +88,12 @@ function current(visit: Visit, kind: Kind): string {
 function Choice(props: { label: string; options: MediaDeviceInfo[]; chosen: string; onChoose(id: string): void }) {
   const id = useId();
   if (props.options.length === 0) return null;
+  // What was chosen may be gone; the browser then uses the first.
+  const chosen = props.options.some((d) => d.deviceId === props.chosen) ? props.chosen : props.options[0]?.deviceId;
   return (
     <div class="choice">
       <label for={id}>{props.label}</label>
-      <select id={id} value={props.chosen} onChange={(e) => props.onChoose(e.currentTarget.value)}>
+      <select id={id} value={chosen ?? ""} onChange={(e) => props.onChoose(e.currentTarget.value)}>
         {props.options.map((device, index) => (
           <option key={device.deviceId} value={device.deviceId}>
             {device.label || `${props.label} ${index + 1}`}

@@ -29,6 +29,7 @@ export function Grid({ visit, room }: { visit: Visit; room: Room }) {
     <main class={staged ? "stage" : "stage plain-grid"} aria-label="People">
       {staged && <div class="stage-main">{tile(staged)}</div>}
       {others.length > 0 && <Tiles count={others.length}>{others.map(tile)}</Tiles>}
+      {room.members.value.length === 0 && <p class="alone">Nobody else is here yet. Copy the link and send it to whom you want to meet.</p>}
     </main>
   );
 }

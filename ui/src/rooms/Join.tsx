@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { DeviceChoice, Preview } from "./Devices.tsx";
-import { Icon } from "./Icons.tsx";
+import { Icon, type IconName } from "./Icons.tsx";
 import type { Visit } from "./visit.ts";
 
 export function Join({ visit }: { visit: Visit }) {
@@ -73,7 +73,7 @@ export function Join({ visit }: { visit: Visit }) {
             />
           </label>
           <p class="hint">Whoever enters the same name of a room meets you there.</p>
-          <button type="submit" class="primary" data-testid="join" disabled={joining}>
+          <button type="submit" class="primary" data-testid="join" aria-disabled={joining}>
             {joining ? "Joining…" : visit.state.value === "left" ? "Join again" : "Join"}
           </button>
           {joining && (
@@ -88,27 +88,19 @@ export function Join({ visit }: { visit: Visit }) {
 }
 
 function Toggles({ visit }: { visit: Visit }) {
-  const { microphoneOn, cameraOn } = visit.devices;
   return (
     <div class="preview-toggles">
-      <button
-        type="button"
-        class={microphoneOn.value ? "round" : "round off"}
-        aria-label={microphoneOn.value ? "Mute microphone" : "Turn microphone on"}
-        title={microphoneOn.value ? "Mute microphone" : "Turn microphone on"}
-        onClick={() => visit.toggleMicrophone()}
-      >
-        <Icon name={microphoneOn.value ? "microphone" : "microphoneOff"} />
-      </button>
-      <button
-        type="button"
-        class={cameraOn.value ? "round" : "round off"}
-        aria-label={cameraOn.value ? "Turn camera off" : "Turn camera on"}
-        title={cameraOn.value ? "Turn camera off" : "Turn camera on"}
-        onClick={() => visit.toggleCamera()}
-      >
-        <Icon name={cameraOn.value ? "camera" : "cameraOff"} />
-      </button>
+      <Toggle on={visit.willBeOn("microphone")} icons={["microphone", "microphoneOff"]} words={["Mute microphone", "Turn microphone on"]} onClick={() => visit.toggle("microphone")} />
+      <Toggle on={visit.willBeOn("camera")} icons={["camera", "cameraOff"]} words={["Turn camera off", "Turn camera on"]} onClick={() => visit.toggle("camera")} />
     </div>
+  );
+}
+
+function Toggle(props: { on: boolean; icons: [IconName, IconName]; words: [string, string]; onClick(): void }) {
+  const which = props.on ? 0 : 1;
+  return (
+    <button type="button" class={props.on ? "round" : "round off"} aria-label={props.words[which]} title={props.words[which]} onClick={props.onClick}>
+      <Icon name={props.icons[which]} />
+    </button>
   );
 }

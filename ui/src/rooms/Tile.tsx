@@ -19,6 +19,7 @@ interface Frame {
   quality: Quality;
   mirrored: boolean;
   waiting: boolean;
+  measured: boolean;
   video: MediaStreamTrack | null;
   pinned: boolean;
   onPin(): void;
@@ -40,6 +41,7 @@ export function OwnTile(props: { visit: Visit; room: Room; stream: string; pinne
       quality={room.publication(stream)?.quality.value ?? unmeasured}
       mirrored={!sharing}
       waiting={false}
+      measured
       video={video}
       pinned={props.pinned}
       onPin={props.onPin}
@@ -56,12 +58,13 @@ export function RemoteTile(props: { visit: Visit; user: string; stream: string; 
       user={user}
       stream={stream}
       label={stream === camera ? user : stream === screen ? `${user}’s screen` : `${user}: ${stream}`}
-      talking={feed?.talking.value ?? false}
+      talking={stream === camera && (feed?.talking.value ?? false)}
       muted={stream === camera && (feed === undefined || feed.silent.value)}
       seen={seen}
       quality={feed?.quality.value ?? unmeasured}
       mirrored={false}
       waiting={feed !== undefined && peer === undefined}
+      measured={feed !== undefined}
       video={peer?.video ?? null}
       pinned={props.pinned}
       onPin={props.onPin}
@@ -93,7 +96,7 @@ function Shell(frame: Frame) {
       <footer class="tile-foot">
         {frame.muted && <Icon name="microphoneOff" />}
         <span class="tile-name">{frame.label}</span>
-        <QualityMark quality={frame.quality} />
+        {frame.measured && <QualityMark quality={frame.quality} />}
       </footer>
       <button
         type="button"

@@ -12,18 +12,19 @@ export interface GridPlan {
   scrolls: boolean;
 }
 
-/** Tiles may be between a little upright and as wide as a cinema screen; cameras are cut to fit. */
-const aspect = { narrowest: 4 / 5, widest: 16 / 9 };
+/** Cameras are cut to fit their tile, but not by much: the shapes allowed on a wide space, and on an upright one. */
+const shapes = { wide: { narrowest: 4 / 3, widest: 16 / 9 }, upright: { narrowest: 7 / 10, widest: 16 / 9 } };
 /** Smaller than this a face is no longer a face. */
 const smallest: Box = { width: 136, height: 104 };
 
 /** Finds the number of columns that gives the largest tiles for `count` tiles in `space`, `gap` pixels apart. */
 export function planGrid(count: number, space: Box, gap: number): GridPlan {
   const tiles = Math.max(1, count);
+  const shape = space.width < space.height ? shapes.upright : shapes.wide;
   let best: GridPlan | undefined;
   for (let columns = 1; columns <= tiles; columns++) {
     const rows = Math.ceil(tiles / columns);
-    const tile = fit({ width: cell(space.width, columns, gap), height: cell(space.height, rows, gap) });
+    const tile = fit({ width: cell(space.width, columns, gap), height: cell(space.height, rows, gap) }, shape);
     // Of two plans with tiles of one size, the one with fewer empty places looks better; it comes first.
     if (!best || area(tile) > area(best.tile) + 1) best = { columns, tile, scrolls: false };
   }
@@ -43,9 +44,9 @@ function cell(length: number, parts: number, gap: number): number {
 }
 
 /** The largest tile of an allowed shape inside a cell. */
-function fit({ width, height }: Box): Box {
-  const w = Math.max(0, Math.min(width, Math.floor(height * aspect.widest)));
-  const h = Math.max(0, Math.min(height, Math.floor(w / aspect.narrowest)));
+function fit({ width, height }: Box, shape: { narrowest: number; widest: number }): Box {
+  const w = Math.max(0, Math.min(width, Math.floor(height * shape.widest)));
+  const h = Math.max(0, Math.min(height, Math.floor(w / shape.narrowest)));
   return { width: w, height: h };
 }
 

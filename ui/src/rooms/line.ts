@@ -4,7 +4,7 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
 import { backoff, pause } from "./backoff.ts";
 import type { OnCandidate, Peer } from "./peer.ts";
-import { RpcError } from "./rpc.ts";
+import { RpcError, RpcLost } from "./rpc.ts";
 import type { Candidate } from "./wire.ts";
 
 export interface LineOptions<P extends Peer> {
@@ -84,6 +84,7 @@ export class Line<P extends Peer> {
       await peer.accept(await answer);
       return (await peer.dead) ? "worked" : "failed";
     } catch (error) {
+      if (!(error instanceof RpcLost)) console.warn("a connection for media failed; trying again", error);
       return error instanceof RpcError && this.#options.isFinal(error) ? "refused" : "failed";
     } finally {
       peer.close();

@@ -32,6 +32,11 @@ export class Notices {
     this.spoken.value = [...this.spoken.peek(), { id: this.#nextId++, text, tone: "info" as const }].slice(-mostSpoken);
   }
 
+  /** Takes away what only informs, because it can now be seen elsewhere. */
+  clear(): void {
+    this.shown.value = this.shown.peek().filter((n) => n.tone !== "info");
+  }
+
   dismiss(id: number): void {
     this.shown.value = this.shown.peek().filter((n) => n.id !== id);
   }

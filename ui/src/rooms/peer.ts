@@ -1,6 +1,7 @@
 // One RTCPeerConnection: sending one stream, or receiving one. The page always
 // offers, the server always answers, and a connection is never negotiated twice.
 
+import { shrink, type SendLimit } from "./limits.ts";
 import type { Counters, Sample } from "./quality.ts";
 import type { Candidate } from "./wire.ts";
 
@@ -103,12 +104,6 @@ export interface Source {
   video: MediaStreamTrack | null;
 }
 
-/** How much video to send: bits a second, and by how much to shrink the picture. */
-export interface SendLimit {
-  maxBitrate: number;
-  scaleDownBy: number;
-}
-
 export interface SendingPeer extends Peer {
   replace(source: Source): Promise<void>;
   limit(limit: SendLimit): Promise<void>;
@@ -126,7 +121,7 @@ export class Publisher extends RtcPeer implements SendingPeer {
     this.#video = this.pc.addTransceiver(source.video ?? "video", {
       direction: "sendonly",
       streams,
-      sendEncodings: [{ maxBitrate: limit.maxBitrate, scaleResolutionDownBy: limit.scaleDownBy }],
+      sendEncodings: [{ maxBitrate: limit.maxBitrate, scaleResolutionDownBy: shrink(heightOf(source.video), limit) }],
     }).sender;
   }
 
@@ -139,9 +134,13 @@ export class Publisher extends RtcPeer implements SendingPeer {
     const encoding = parameters.encodings[0];
     if (!encoding) return; // not negotiated yet: the connection was opened with its limit
     encoding.maxBitrate = limit.maxBitrate;
-    encoding.scaleResolutionDownBy = limit.scaleDownBy;
+    encoding.scaleResolutionDownBy = shrink(heightOf(this.#video.track), limit);
     await this.#video.setParameters(parameters);
   }
+}
+
+function heightOf(track: MediaStreamTrack | null): number | undefined {
+  return track?.getSettings().height;
 }
 
 export interface ReceivingPeer extends Peer {

@@ -1,8 +1,9 @@
 // A publication is one stream that this page sends.
 
 import { signal } from "@preact/signals";
+import type { SendLimit } from "./limits.ts";
 import type { Line } from "./line.ts";
-import type { SendingPeer, SendLimit, Source } from "./peer.ts";
+import type { SendingPeer, Source } from "./peer.ts";
 import { judge, unmeasured, type Quality, type Sample } from "./quality.ts";
 
 export class Publication {
@@ -23,7 +24,9 @@ export class Publication {
   /** Sends other tracks from now on. */
   async replace(source: Source): Promise<void> {
     this.source = source;
-    await this.line.peer.peek()?.replace(source);
+    const peer = this.line.peer.peek();
+    await peer?.replace(source);
+    await peer?.limit(this.limit); // another camera may have another size
   }
 
   async restrict(limit: SendLimit): Promise<void> {

@@ -4,9 +4,9 @@
 import { batch, signal } from "@preact/signals";
 import { backoff, pause } from "./backoff.ts";
 import { Feed } from "./feed.ts";
-import { sendLimit } from "./limits.ts";
+import { sendLimit, type SendLimit } from "./limits.ts";
 import { Line } from "./line.ts";
-import type { OnCandidate, ReceivingPeer, SendingPeer, SendLimit, Source } from "./peer.ts";
+import type { OnCandidate, ReceivingPeer, SendingPeer, Source } from "./peer.ts";
 import { Publication } from "./publication.ts";
 import { Rpc, RpcError, RpcLost, type Ending, type JsonObject, type Socket } from "./rpc.ts";
 import { admission, camera, endpointName, roomEvent, senderName, type Candidate, type MemberInfo, type RoomEvent } from "./wire.ts";

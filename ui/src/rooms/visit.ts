@@ -3,7 +3,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { invitation, socketAddress, type Address } from "./address.ts";
-import { canShareScreen, Devices, type DeviceTrouble } from "./devices.ts";
+import { canShareScreen, Devices, type DeviceTrouble, type Kind } from "./devices.ts";
 import { recall, remember } from "./memory.ts";
 import { Notices } from "./notices.ts";
 import { Room, type State } from "./room.ts";
@@ -94,7 +94,9 @@ export class Visit {
       const farewell = await room.stay();
       if (farewell) this.trouble.value = farewellWords(farewell, user, name, hasToken);
     } catch (error) {
-      if (room === this.room.peek()) this.trouble.value = entryWords(error, user, name, hasToken);
+      if (room !== this.room.peek()) return;
+      this.trouble.value = entryWords(error, user, name, hasToken);
+      this.room.value = undefined; // never was in: the form stays as it is, with camera and all
     }
     this.#goHome(room);
   }
@@ -118,12 +120,14 @@ export class Visit {
     this.pinned.value = undefined;
   }
 
-  toggleMicrophone(): void {
-    void this.devices.turn("microphone", !this.devices.microphoneOn.peek());
+  /** Whether a device is on or, before a room, will be. */
+  willBeOn(kind: Kind): boolean {
+    if (this.room.value) return (kind === "camera" ? this.devices.cameraOn : this.devices.microphoneOn).value;
+    return this.devices.wanted[kind].value && this.devices.trouble[kind].value === undefined;
   }
 
-  toggleCamera(): void {
-    void this.devices.turn("camera", !this.devices.cameraOn.peek());
+  toggle(kind: Kind): void {
+    void this.devices.turn(kind, !this.willBeOn(kind));
   }
 
   async toggleSharing(): Promise<void> {
@@ -172,7 +176,9 @@ export class Visit {
 
   showPanel(panel: Panel): void {
     this.panel.value = panel;
-    if (panel === "chat") this.unread.value = 0;
+    if (panel !== "chat") return;
+    this.unread.value = 0;
+    this.notices.clear();
   }
 
   useShortcuts(on: boolean): void {
