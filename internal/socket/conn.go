@@ -75,6 +75,7 @@ func (c *conn) read() dialect.Closure {
 		msg, err := slurp(r, c.endpoint.limit)
 		switch {
 		case errors.Is(err, errTooBig):
+			c.endpoint.count.tooBig.Add(1)
 			return c.fault(codeTooBig, fmt.Sprintf("a message can have at most %d bytes", c.endpoint.limit))
 		case err != nil:
 			return c.ended(err)

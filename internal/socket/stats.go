@@ -4,9 +4,9 @@ import "sync/atomic"
 
 // counters are what one endpoint has seen since it was made.
 type counters struct {
-	opened, closed                             atomic.Int64
-	messagesIn, messagesOut, bytesIn, bytesOut atomic.Int64
-	throttled, slow, silent, faults, panics    atomic.Int64
+	opened, closed                                  atomic.Int64
+	messagesIn, messagesOut, bytesIn, bytesOut      atomic.Int64
+	throttled, tooBig, slow, silent, faults, panics atomic.Int64
 }
 
 type refusals [refusalKinds]atomic.Int64
@@ -21,6 +21,7 @@ type Counts struct {
 	MessagesIn, MessagesOut int64
 	BytesIn, BytesOut       int64 // of the connections as they are, frames included
 	Throttled               int64 // messages and pings that came faster than allowed
+	TooBig                  int64 // messages beyond the limit
 	Slow                    int64 // connections ended because the peer did not read
 	Silent                  int64 // connections ended because the peer said nothing
 	Faults                  int64 // connections ended because the peer broke the protocol
@@ -38,7 +39,7 @@ func (s *Server) Counts() []Counts {
 		opened := n.opened.Load()
 		c := Counts{Dialect: e.dialect.Name, Connections: opened - n.closed.Load(), Opened: opened,
 			MessagesIn: n.messagesIn.Load(), MessagesOut: n.messagesOut.Load(), BytesIn: n.bytesIn.Load(), BytesOut: n.bytesOut.Load(),
-			Throttled: n.throttled.Load(), Slow: n.slow.Load(), Silent: n.silent.Load(), Faults: n.faults.Load(), Panics: n.panics.Load()}
+			Throttled: n.throttled.Load(), TooBig: n.tooBig.Load(), Slow: n.slow.Load(), Silent: n.silent.Load(), Faults: n.faults.Load(), Panics: n.panics.Load()}
 		merged := false
 		for i := range all {
 			if all[i].Dialect == c.Dialect {
@@ -61,6 +62,7 @@ func (c *Counts) add(o Counts) {
 	c.BytesIn += o.BytesIn
 	c.BytesOut += o.BytesOut
 	c.Throttled += o.Throttled
+	c.TooBig += o.TooBig
 	c.Slow += o.Slow
 	c.Silent += o.Silent
 	c.Faults += o.Faults

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	pages "switchboard/internal/web"
+)
+
+// announce prints where everything is, for whoever started the server.
+func (s *server) announce() {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Switchboard %s is running.\n", s.Version)
+	row := func(what, where string) { fmt.Fprintf(&b, "  %-10s %s\n", what, where) }
+	for _, w := range s.webs {
+		at, letter := w.reach(s.Config.Media.PublicAddresses), ""
+		if w.secure {
+			letter = "s"
+		}
+		if w.Dialect != "" {
+			row(w.Dialect, fmt.Sprintf("ws%s://%s/ (any path)", letter, at))
+			continue
+		}
+		row("pages", fmt.Sprintf("http%s://%s/", letter, at))
+		for _, d := range s.spoken {
+			for _, path := range d.dialect.Paths {
+				row(d.dialect.Name, fmt.Sprintf("ws%s://%s%s", letter, at, path))
+			}
+		}
+	}
+	row("media", s.Config.Media.Address+protocols(s.Config.Media.TCP))
+	if s.Config.Media.TURN.Enabled {
+		row("relay", s.Config.Media.TURN.Address+protocols(true))
+	}
+	row("data", s.Config.Data)
+	if !pages.Built() {
+		b.WriteString("The pages were not built into this binary; `make` does that.\n")
+	}
+	if _, err := fmt.Fprint(s.Out, b.String()); err != nil {
+		s.Log.Warn("cannot print the addresses", "error", err)
+	}
+	for _, w := range s.webs {
+		s.Log.Info("serving", "address", w.listener.Addr().String(), "tls", w.secure, "dialect", w.Dialect)
+	}
+}
+
+func protocols(tcp bool) string {
+	if tcp {
+		return " (UDP and TCP)"
+	}
+	return " (UDP)"
+}
+
+// reach is host and port as somebody would type them: localhost for this
+// machine, and for all addresses the one that others see first.
+func (w *web) reach(public []string) string {
+	host, port, err := net.SplitHostPort(w.listener.Addr().String())
+	if err != nil {
+		return w.listener.Addr().String()
+	}
+	ip := net.ParseIP(host)
+	switch {
+	case ip.IsLoopback():
+		host = "localhost"
+	case ip.IsUnspecified() && len(public) > 0:
+		host = public[0]
+	case ip.IsUnspecified():
+		host = firstAddress()
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func firstAddress() string {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return "localhost"
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return "localhost"
+}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+
+	"switchboard/internal/config"
+	"switchboard/internal/core"
+	"switchboard/internal/media"
+	"switchboard/internal/media/mediatest"
+)
+
+// openHub makes everything that lives, with the media engine in it.
+func (s *server) openHub(context.Context) error {
+	gate, err := s.gate()
+	if err != nil {
+		return err
+	}
+	hub, err := core.NewHub(core.Options{Limits: limits(&s.Config.Limits), Log: s.Log, Auth: gate, Media: s.engine})
+	if err != nil {
+		return err
+	}
+	s.hub = hub
+	s.opened("the hub", hub.Close)
+	return nil
+}
+
+// limits puts the configured limits over the core's own.
+func limits(c *config.Limits) core.Limits {
+	l := core.DefaultLimits()
+	l.Rooms = c.Rooms
+	l.ParticipantsPerRoom = c.ParticipantsPerRoom
+	l.RoomsPerSession = c.RoomsPerSession
+	l.TransportsPerSession = c.TransportsPerSession
+	l.PublicationsPerParticipant = c.PublicationsPerParticipant
+	l.SubscriptionsPerSession = c.SubscriptionsPerSession
+	l.DirectoriesPerSession = c.DirectoriesPerSession
+	l.NameBytes = int(c.NameBytes)
+	l.StatusBytes = int(c.StatusBytes)
+	l.RoomDataBytes = int(c.RoomDataBytes)
+	l.MailboxBytes = int(c.MailboxBytes)
+	l.MessageBytes = min(l.MessageBytes, int(c.MessageBytes))
+	return l
+}
+
+// engine makes the media engine.
+func (s *server) engine(sink media.Sink) (media.Engine, error) {
+	return new(mediatest.Engine).Start(sink)
+}

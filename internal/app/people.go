@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"switchboard/internal/auth"
+	"switchboard/internal/config"
+	"switchboard/internal/core"
+	"switchboard/internal/store"
+	"switchboard/internal/store/demo"
+	"switchboard/internal/store/sql"
+)
+
+// openStore opens the database and, when it is new, fills in what one starts
+// with.
+func (s *server) openStore(ctx context.Context) error {
+	opened, err := sql.Open(ctx, s.Config.Store.Where(s.Config.Data))
+	if err != nil {
+		return err
+	}
+	s.store = opened
+	s.opened("the store", opened.Close)
+	s.health.Add("store", opened.Ready)
+	if !s.Config.Demo {
+		return nil
+	}
+	seeded, err := demo.Seed(ctx, opened)
+	if seeded {
+		s.Log.Info("made demonstration rooms")
+	}
+	return err
+}
+
+// gate makes the place where people prove who they are.
+func (s *server) gate() (*auth.Gate, error) {
+	var tokens *auth.Tokens
+	if t := s.Config.Tokens; t.HS256Secret.IsSet() {
+		made, err := auth.NewTokens(auth.TokenOptions{Secret: []byte(t.HS256Secret.Reveal()), Issuer: t.Issuer, Audience: t.Audience})
+		if err != nil {
+			return nil, err
+		}
+		tokens = made
+	}
+	return auth.New(auth.Options{Records: s.store, Hasher: auth.NewHasher(auth.DefaultCost(), 0), Tokens: tokens, Log: s.Log}), nil
+}
+
+// openRooms opens the rooms that stay.
+func (s *server) openRooms(ctx context.Context) error {
+	rooms, err := s.store.Rooms(ctx, store.Filter{})
+	if err != nil {
+		return err
+	}
+	for _, r := range rooms {
+		if err := s.hub.Admin().OpenRoom(core.NewRoomID(r.Realm, r.ID), policy(r)); err != nil {
+			return fmt.Errorf("%s in %s: %w", r.ID, r.Realm, err)
+		}
+	}
+	return nil
+}
+
+func policy(r store.Room) core.Policy {
+	p := core.Policy{Media: core.MediaServer, Members: permission(r.Members), Guests: permission(r.Guests),
+		Persistent: true, Linger: r.Linger, Participants: r.MaxParticipants}
+	if r.Media == store.MediaPeer {
+		p.Media = core.MediaPeer
+	}
+	return p
+}
+
+func permission(a store.Access) core.Permission {
+	switch a {
+	case store.AccessTalk:
+		return core.PermitTalk
+	case store.AccessListen:
+		return core.PermitListen
+	}
+	return core.PermitNone
+}
+
+// AddUser creates a user, for the command line. A server that runs on the same
+// store knows the user at once.
+func AddUser(ctx context.Context, c *config.Config, u store.User, password string) error {
+	return withStore(ctx, c, func(st store.Store, h *auth.Hasher) error {
+		return auth.AddUser(ctx, st, h, auth.Actor{}, u, password)
+	})
+}
+
+// SetPassword gives a user another password, for the command line.
+func SetPassword(ctx context.Context, c *config.Config, realm, user, password string) error {
+	return withStore(ctx, c, func(st store.Store, h *auth.Hasher) error {
+		return auth.SetPassword(ctx, st, h, auth.Actor{}, realm, user, password)
+	})
+}
+
+// withStore opens the store for one thing to be done to it.
+func withStore(ctx context.Context, c *config.Config, f func(store.Store, *auth.Hasher) error) (err error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return err
+	}
+	st, err := sql.Open(ctx, c.Store.Where(c.Data))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	return f(st, auth.NewHasher(auth.DefaultCost(), 1))
+}

@@ -1,0 +1,220 @@
+// Command switchboard is a server for people who talk to each other in real
+// time. It reads flags and the configuration and hands over to app, which it
+// tells when to stop; it must not know any part of the server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"switchboard/internal/app"
+	"switchboard/internal/auth"
+	"switchboard/internal/config"
+	"switchboard/internal/observe"
+	"switchboard/internal/store"
+)
+
+// version is set by the linker.
+var version = ""
+
+const description = "A server for people who talk to each other: voice, video and messages, in the protocols that their clients speak already."
+
+// commands is the command line.
+type commands struct {
+	Serve       serveCommand   `cmd:"" help:"Run the server until it is told to stop (SIGTERM, Ctrl-C)."`
+	CheckConfig checkCommand   `cmd:"" name:"check-config" help:"Say what is wrong with the configuration, and exit with status 1 if anything is."`
+	User        userCommands   `cmd:"" help:"Make users, and change their passwords."`
+	Version     versionCommand `cmd:"" help:"Print the version."`
+}
+
+// settings choose the configuration, for every command that needs it.
+type settings struct {
+	Config string            `short:"c" env:"SWITCHBOARD_CONFIG" placeholder:"FILE" help:"YAML file with the configuration. Without one, the server is for this machine only."`
+	Listen []string          `short:"l" placeholder:"HOST:PORT" help:"Serve these addresses instead of those in the file."`
+	Data   string            `short:"d" placeholder:"DIR" help:"Keep everything in this directory instead of the one in the file."`
+	Set    map[string]string `short:"s" placeholder:"OPTION=VALUE" mapsep:"none" help:"Set any option, such as --set media.address=0.0.0.0:7881. Wins over the file and over SWITCHBOARD_… variables. May be repeated."`
+}
+
+func (s *settings) load() (*config.Config, error) {
+	set := map[string]string{}
+	for option, value := range s.Set {
+		set[option] = value
+	}
+	if len(s.Listen) > 0 {
+		set["listen"] = fmt.Sprint("[", quoted(s.Listen), "]")
+	}
+	if s.Data != "" {
+		set["data"] = s.Data
+	}
+	return config.Load(s.Config, os.Environ(), set)
+}
+
+// quoted writes addresses as the elements of a YAML list.
+func quoted(all []string) string {
+	text := ""
+	for i, one := range all {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%q", one)
+	}
+	return text
+}
+
+type serveCommand struct{ settings }
+
+// Run serves until a signal, or until a part of the server fails.
+func (c *serveCommand) Run(out io.Writer) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	log, err := observe.NewLogger(os.Stderr, observe.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format})
+	if err != nil {
+		return err
+	}
+	ctx, hurry, stop := signals()
+	defer stop()
+	return app.Run(ctx, app.Options{Config: cfg, Log: log, Out: out, Version: release(), Hurry: hurry})
+}
+
+// signals gives a context that ends at the first signal to stop and a channel
+// that is closed at the second. A third ends the process as if nobody listened.
+func signals() (ctx context.Context, hurry <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	got, second, over := make(chan os.Signal, 2), make(chan struct{}), make(chan struct{})
+	signal.Notify(got, syscall.SIGTERM, os.Interrupt)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for count := 1; count <= 2; count++ {
+			select {
+			case <-got:
+			case <-over:
+				return
+			}
+			if count == 1 {
+				cancel()
+			} else {
+				close(second)
+				signal.Stop(got)
+			}
+		}
+	}()
+	return ctx, second, func() {
+		signal.Stop(got)
+		close(over)
+		<-ended
+		cancel()
+	}
+}
+
+type checkCommand struct{ settings }
+
+// Run checks the configuration as serve would.
+func (c *checkCommand) Run(out io.Writer) error {
+	if _, err := c.load(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "The configuration is right.")
+	return err
+}
+
+type userCommands struct {
+	Add    userAddCommand    `cmd:"" help:"Make a user. The password is asked for, or read from standard input."`
+	Passwd userPasswdCommand `cmd:"" help:"Give a user another password. It is asked for, or read from standard input."`
+}
+
+type userAddCommand struct {
+	settings
+	User  string `arg:"" help:"Name to log in with."`
+	Realm string `placeholder:"REALM" help:"Realm of the user. Without it, the one that every server has."`
+	Name  string `placeholder:"TEXT" help:"Name to show to others."`
+}
+
+// Run makes the user. A server that runs knows them at once.
+func (c *userAddCommand) Run(out io.Writer) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	password, err := auth.ReadPassword(os.Stdin, os.Stderr)
+	if err != nil {
+		return err
+	}
+	u := store.User{Realm: c.Realm, ID: c.User, Name: c.Name}
+	if err := app.AddUser(context.Background(), cfg, u, password); err != nil {
+		if errors.Is(err, store.ErrConflict) {
+			return fmt.Errorf("there is a user %q already", c.User)
+		}
+		return err
+	}
+	_, err = fmt.Fprintf(out, "User %s can log in now.\n", c.User)
+	return err
+}
+
+type userPasswdCommand struct {
+	settings
+	User  string `arg:"" help:"Name that the user logs in with."`
+	Realm string `placeholder:"REALM" help:"Realm of the user. Without it, the one that every server has."`
+}
+
+// Run changes the password. A server that runs takes only the new one at once.
+func (c *userPasswdCommand) Run(out io.Writer) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	password, err := auth.ReadPassword(os.Stdin, os.Stderr)
+	if err != nil {
+		return err
+	}
+	if err := app.SetPassword(context.Background(), cfg, c.Realm, c.User, password); err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("there is no user %q", c.User)
+		}
+		return err
+	}
+	_, err = fmt.Fprintf(out, "User %s has a new password.\n", c.User)
+	return err
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(out io.Writer) error {
+	_, err := fmt.Fprintf(out, "switchboard %s (%s, %s/%s)\n", release(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// release is the version of the linker or, built without, of the source.
+func release() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
+}
+
+func main() {
+	var line commands
+	parser := kong.Must(&line, kong.Name("switchboard"), kong.Description(description), kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.BindTo(os.Stdout, (*io.Writer)(nil)))
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	if err := command.Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "switchboard: %v\n", err)
+		os.Exit(1)
+	}
+}
