@@ -12,12 +12,12 @@ export function Controls({ visit }: { visit: Visit }) {
   const unread = visit.unread.value;
   const key = (name: string): string => (visit.shortcuts.value ? ` (${name})` : "");
   return (
-    <div class="controls" role="group" aria-label="Controls">
+    <section class="controls" aria-label="Controls">
       <Control
         id="mute"
         icon={microphone ? "microphone" : "microphoneOff"}
         label={microphone ? "Mute" : "Unmute"}
-        title={(microphone ? "Mute microphone" : "Unmute microphone") + key("M")}
+        title={(microphone ? "Mute your microphone" : "Unmute your microphone") + key("M")}
         tone={microphone ? "" : "off"}
         onClick={() => visit.toggle("microphone")}
       />
@@ -25,7 +25,7 @@ export function Controls({ visit }: { visit: Visit }) {
         id="camera"
         icon={camera ? "camera" : "cameraOff"}
         label={camera ? "Stop video" : "Start video"}
-        title={(camera ? "Turn camera off" : "Turn camera on") + key("V")}
+        title={(camera ? "Stop video of your camera" : "Start video of your camera") + key("V")}
         tone={camera ? "" : "off"}
         onClick={() => visit.toggle("camera")}
       />
@@ -43,16 +43,16 @@ export function Controls({ visit }: { visit: Visit }) {
         id="chat"
         icon="chat"
         label="Chat"
-        title={(chatOpen ? "Close the chat" : "Open the chat") + key("C") + (unread > 0 ? `, ${unread} unread` : "")}
+        title={"Chat" + key("C") + (unread > 0 ? `, ${unread} unread` : "")}
         tone={chatOpen ? "on" : ""}
         badge={unread}
         expanded={chatOpen}
         onClick={() => visit.showPanel(chatOpen ? "none" : "chat")}
       />
-      <Control id="devices" icon="settings" label="Devices" title="Choose camera, microphone and speaker" tone="" onClick={() => (visit.dialog.value = "devices")} />
-      <Control id="help" icon="help" label="Keys" title={"Keyboard shortcuts" + key("?")} tone="" onClick={() => (visit.dialog.value = "help")} />
+      <Control id="devices" icon="settings" label="Devices" title="Devices: camera, microphone and speaker" tone="" onClick={() => (visit.dialog.value = "devices")} />
+      <Control id="help" icon="help" label="Keys" title={"Keys: keyboard shortcuts" + key("?")} tone="" onClick={() => (visit.dialog.value = "help")} />
       <Control id="leave" icon="leave" label="Leave" title="Leave the room" tone="danger" onClick={() => void visit.leave()} />
-    </div>
+    </section>
   );
 }
 

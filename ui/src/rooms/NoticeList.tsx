@@ -5,7 +5,7 @@ import type { Notices } from "./notices.ts";
 
 export function NoticeList({ notices }: { notices: Notices }) {
   return (
-    <div class="notices">
+    <section class="notices" aria-label="Notices">
       {notices.shown.value.map((notice) => (
         <div key={notice.id} class={`notice ${notice.tone}`}>
           <p>{notice.text}</p>
@@ -14,7 +14,7 @@ export function NoticeList({ notices }: { notices: Notices }) {
           </button>
         </div>
       ))}
-    </div>
+    </section>
   );
 }
 

@@ -19,7 +19,6 @@ interface Frame {
   quality: Quality;
   mirrored: boolean;
   waiting: boolean;
-  measured: boolean;
   video: MediaStreamTrack | null;
   pinned: boolean;
   onPin(): void;
@@ -38,10 +37,9 @@ export function OwnTile(props: { visit: Visit; room: Room; stream: string; pinne
       talking={!sharing && visit.talking.value}
       muted={!sharing && !visit.devices.microphoneOn.value}
       seen={video !== null}
-      quality={room.publication(stream)?.quality.value ?? unmeasured}
+      quality={room.publications.value.find((p) => p.stream === stream)?.quality.value ?? unmeasured}
       mirrored={!sharing}
       waiting={false}
-      measured
       video={video}
       pinned={props.pinned}
       onPin={props.onPin}
@@ -64,7 +62,6 @@ export function RemoteTile(props: { visit: Visit; user: string; stream: string; 
       quality={feed?.quality.value ?? unmeasured}
       mirrored={false}
       waiting={feed !== undefined && peer === undefined}
-      measured={feed !== undefined}
       video={peer?.video ?? null}
       pinned={props.pinned}
       onPin={props.onPin}
@@ -96,7 +93,7 @@ function Shell(frame: Frame) {
       <footer class="tile-foot">
         {frame.muted && <Icon name="microphoneOff" />}
         <span class="tile-name">{frame.label}</span>
-        {frame.measured && <QualityMark quality={frame.quality} />}
+        <QualityMark quality={frame.quality} />
       </footer>
       <button
         type="button"
@@ -140,19 +137,14 @@ function Avatar({ name, waiting }: { name: string; waiting: boolean }) {
   );
 }
 
-const inWords: Record<Grade, string> = {
-  good: "Connection good",
-  fair: "Connection fair",
-  poor: "Connection poor",
-  unknown: "Connection not measured yet",
-};
 const filled: Record<Grade, number> = { good: 3, fair: 2, poor: 1, unknown: 0 };
 
-function QualityMark({ quality }: { quality: Quality }) {
-  const words = quality.details === "" ? inWords[quality.grade] : `${inWords[quality.grade]}: ${quality.details}`;
+/** Three bars and words for how good a connection is; nothing while it is not known. */
+function QualityMark({ quality: { grade, details } }: { quality: Quality }) {
+  if (grade === "unknown") return null;
   return (
-    <span class={`quality ${quality.grade}`} role="img" aria-label={inWords[quality.grade]} title={words}>
-      <Bars filled={filled[quality.grade]} />
+    <span class={`quality ${grade}`} role="img" aria-label={`Connection ${grade}`} title={`Connection ${grade}: ${details}`}>
+      <Bars filled={filled[grade]} />
     </span>
   );
 }

@@ -48,11 +48,11 @@ const goingAway = new Set([1001, 1012]);
 export class Room {
   readonly state = signal<State>("idle");
   readonly members = signal<readonly Member[]>([]);
+  readonly publications = signal<readonly Publication[]>([]);
 
   #rpc: Rpc | undefined;
   #sessionId = "";
   #iceServers: RTCIceServer[] = [];
-  #publications = new Map<string, Publication>();
   #leaving = new AbortController();
   #farewell: Farewell | undefined;
   #readyWaiters = new Set<() => void>();
@@ -118,22 +118,14 @@ export class Room {
 
   /** Starts to send a stream, or changes the tracks of one that is sent. Two empty tracks end it. */
   async send(stream: string, source: Source): Promise<void> {
-    const publication = this.#publications.get(stream);
+    const publication = this.publications.peek().find((p) => p.stream === stream);
     if (!source.audio && !source.video) {
       await this.#withdraw(publication);
     } else if (publication) {
       await publication.replace(source);
     } else {
-      this.#publications.set(stream, this.#publish(stream, source));
+      this.publications.value = [...this.publications.peek(), this.#publish(stream, source)];
     }
-  }
-
-  publication(stream: string): Publication | undefined {
-    return this.#publications.get(stream);
-  }
-
-  *publications(): Iterable<Publication> {
-    yield* this.#publications.values();
   }
 
   // --- staying connected -----------------------------------------------------
@@ -200,13 +192,13 @@ export class Room {
   #finish(): void {
     this.#leaving.abort();
     for (const member of this.members.peek()) for (const feed of member.feeds) feed.stop();
-    for (const publication of this.#publications.values()) publication.line.stop();
-    this.#publications.clear();
+    for (const publication of this.publications.peek()) publication.line.stop();
     this.#rpc?.close();
     this.#rpc = undefined;
     for (const wake of [...this.#readyWaiters]) wake();
     batch(() => {
       this.members.value = [];
+      this.publications.value = [];
       this.state.value = "left";
     });
   }
@@ -270,7 +262,7 @@ export class Room {
       for (const member of this.members.peek()) for (const feed of member.feeds) feed.line.restart();
       for (const member of members) this.#meet(member, returning);
     });
-    for (const publication of this.#publications.values()) {
+    for (const publication of this.publications.peek()) {
       publication.announced = false;
       publication.line.restart();
     }
@@ -352,7 +344,7 @@ export class Room {
 
   async #withdraw(publication: Publication | undefined): Promise<void> {
     if (!publication) return;
-    this.#publications.delete(publication.stream);
+    this.publications.value = this.publications.peek().filter((p) => p !== publication);
     publication.line.stop();
     if (!publication.announced) return;
     const named = publication.stream === camera ? {} : { stream: publication.stream };
@@ -362,7 +354,7 @@ export class Room {
 
   /** Fits what is sent to the number of people. */
   #restrict(): void {
-    for (const publication of this.#publications.values()) {
+    for (const publication of this.publications.peek()) {
       publication.restrict(sendLimit(publication.stream, this.members.peek().length + 1)).catch(() => undefined);
     }
   }
@@ -373,7 +365,7 @@ export class Room {
   }
 
   #addCandidate(endpoint: string, candidate: Candidate): void {
-    for (const publication of this.#publications.values()) {
+    for (const publication of this.publications.peek()) {
       if (endpointName(this.user, publication.stream) === endpoint) publication.line.addCandidate(candidate);
     }
     for (const feed of this.members.peek().flatMap((m) => m.feeds)) {

@@ -217,7 +217,7 @@ export class Visit {
     const video = this.devices.tracks.camera.value;
     const audio = this.devices.tracks.microphone.value;
     const room = this.room.value;
-    if (!room || (room.state.value !== "joined" && !room.publication(camera))) return;
+    if (!room || (room.state.value !== "joined" && room.publications.peek().length === 0)) return;
     room.send(camera, { video, audio }).catch(() => undefined); // a track that just ended is replaced in a moment
   }
 
@@ -237,6 +237,6 @@ export class Visit {
     const room = this.room.peek();
     if (!room) return;
     const feeds = room.members.peek().flatMap((m) => m.feeds);
-    await Promise.allSettled([...feeds, ...room.publications()].map((each) => each.measure()));
+    await Promise.allSettled([...feeds, ...room.publications.peek()].map((each) => each.measure()));
   }
 }
