@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -96,7 +97,7 @@ func (c *conn) ended(err error) dialect.Closure {
 	}
 	var goodbye *websocket.CloseError
 	if !errors.As(err, &goodbye) {
-		return c.fault(codeProtocol, err.Error())
+		return c.fault(codeProtocol, strings.TrimPrefix(err.Error(), "websocket: "))
 	}
 	how := dialect.Closure{Code: goodbye.Code}
 	switch goodbye.Code {
