@@ -52,7 +52,7 @@ check: format vet lint layout test-unit fuzz test-ui ## the fast part of test
 
 .PHONY: format
 format: ## fail where gofmt would change something
-	@wrong=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r ls -d 2>/dev/null | xargs -r gofmt -l)
+	@wrong=$$(gofmt -l *.go internal test)
 	[ -z "$$wrong" ] || { printf 'gofmt -w these:\n%s\n' "$$wrong"; exit 1; }
 
 .PHONY: vet

@@ -12,5 +12,5 @@ fi
 status=0
 while IFS=: read -r file target; do
 	go test -json -run '^$' -fuzz "^$target\$" -fuzztime "$1" -timeout 2h "./$(dirname "$file")" || status=$?
-done < <(git grep --untracked -oE '^func Fuzz[A-Za-z0-9_]+' -- '*_test.go' | sed 's/func //')
+done < <(grep -roE --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' internal test | sed 's/func //' | sort)
 exit "$status"

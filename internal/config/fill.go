@@ -16,7 +16,9 @@ import (
 func (l *loader) node(doc document, node ast.Node, v reflect.Value, path string) {
 	pos := node.GetToken().Position
 	at := doc.at(pos.Line, pos.Column, v.Type() == reflect.TypeFor[Secret]())
-	l.places[path] = at
+	if !isSection(v.Type()) || strings.HasSuffix(path, "]") {
+		l.places[path] = at // a section is not where its defaults stand
+	}
 	switch n := node.(type) {
 	case *ast.NullNode:
 		// A section whose lines are all comments is null.

@@ -240,6 +240,16 @@ func TestMistakeShowsLineAndCaret(t *testing.T) {
 	}
 }
 
+// TestDefaultsHaveNoPlace wants no line of the file blamed for a value that stands
+// in none.
+func TestDefaultsHaveNoPlace(t *testing.T) {
+	_, err := load(t, "allow_open_guests: true\nlisten: ':80'\nmedia:\n  tcp: false\n", nil, nil)
+	var got config.Mistakes
+	if !errors.As(err, &got) || len(got) != 1 || got[0].Path != "media.address" || got[0].Where != "" {
+		t.Errorf("got %v, want one mistake at media.address and no place", err)
+	}
+}
+
 func TestBrokenFiles(t *testing.T) {
 	for name, row := range map[string]struct{ text, want string }{
 		"no YAML":       {"data: [a\n", "switchboard.yaml:1:"},
