@@ -4,10 +4,11 @@ import "bytes"
 
 // Message is an opaque message to somebody in the room or to everybody.
 type Message struct {
-	To   ParticipantID `json:"to,omitempty"`   // empty: everybody else
-	Echo bool          `json:"echo,omitempty"` // with To empty: the sender too
-	Type string        `json:"type"`           // media type of Body; see [TextMessage]
-	Body []byte        `json:"body"`           // not changed afterwards
+	To     ParticipantID `json:"to,omitempty"`      // empty: everybody else
+	ToName string        `json:"to_name,omitempty"` // with To empty: who has this name
+	Echo   bool          `json:"echo,omitempty"`    // to everybody: the sender too
+	Type   string        `json:"type"`              // media type of Body; see [TextMessage]
+	Body   []byte        `json:"body"`              // not changed afterwards
 }
 
 // Send delivers a message. It reaches all of its receivers or none. Errors:
@@ -24,20 +25,10 @@ func (p *Participant) Send(m Message) error {
 	if p.mode == ModeInvited {
 		return errOnlyInvited(p)
 	}
-	e := newEvent(MessageSent{Room: p.room.id, From: p.id, FromName: p.name, To: m.To, Type: m.Type, Body: m.Body})
-	if m.To != "" {
-		to := p.room.byID(m.To)
-		switch {
-		case to == nil:
-			return failure(NotFound, AboutParticipant, "no such participant in room '%s'", p.room.id.Name())
-		case to.mode == ModeInvited:
-			return failure(Conflict, AboutParticipant, "'%s' is only invited to room '%s'", to.name, p.room.id.Name())
-		case !to.session.takes(e):
-			return failure(Unavailable, AboutLimit, "'%s' is behind with reading", to.name)
-		}
-		to.session.post(e)
-		return nil
+	if m.To != "" || m.ToName != "" {
+		return p.sendTo(m)
 	}
+	e := newEvent(p.sent(m, ""))
 	for _, to := range p.room.participants {
 		if !to.session.takes(e) {
 			return failure(Unavailable, AboutLimit, "'%s' is behind with reading", to.name)
@@ -49,6 +40,30 @@ func (p *Participant) Send(m Message) error {
 		}
 	}
 	return nil
+}
+
+// sendTo delivers a message to one. Callers hold the room's lock.
+func (p *Participant) sendTo(m Message) error {
+	to := p.room.names[m.ToName]
+	if m.To != "" {
+		to = p.room.byID(m.To)
+	}
+	if to == nil {
+		return failure(NotFound, AboutParticipant, "no such participant in room '%s'", p.room.id.Name())
+	}
+	e := newEvent(p.sent(m, to.id))
+	switch {
+	case to.mode == ModeInvited:
+		return failure(Conflict, AboutParticipant, "'%s' is only invited to room '%s'", to.name, p.room.id.Name())
+	case !to.session.takes(e):
+		return failure(Unavailable, AboutLimit, "'%s' is behind with reading", to.name)
+	}
+	to.session.post(e)
+	return nil
+}
+
+func (p *Participant) sent(m Message, to ParticipantID) MessageSent {
+	return MessageSent{Room: p.room.id, From: p.id, FromName: p.name, To: to, Type: m.Type, Body: m.Body}
 }
 
 // DataRequest sets or removes one key of a room's data.

@@ -374,10 +374,12 @@ func TestMessages(t *testing.T) {
 	say(core.Message{Echo: true}, "all")
 	say(core.Message{}, "others")
 	say(core.Message{To: b.ID()}, "bob")
+	say(core.Message{ToName: "bob"}, "by name")
 	expect(t, ada, "message ada all")
-	expect(t, bob, "message ada all", "message ada others", "message ada bob")
+	expect(t, bob, "message ada all", "message ada others", "message ada bob", "message ada by name")
 	expect(t, eve, "message ada all", "message ada others")
 	wantKind(t, a.Send(core.Message{To: "nobody"}), core.NotFound, core.AboutParticipant)
+	wantKind(t, a.Send(core.Message{ToName: "nobody"}), core.NotFound, core.AboutParticipant)
 }
 
 func TestTalkingIsToldWhereItIsPublished(t *testing.T) {
