@@ -16,10 +16,23 @@ type Realm struct {
 	Version Version
 }
 
+// Project is a part of a realm, with administrators of its own. Users, roles and
+// rooms belong to the realm itself or to one of its projects; that decides who
+// administers them, and nothing else: ids are unique in the whole realm, and
+// roles of one project may be let into rooms of another.
+type Project struct {
+	Realm   string
+	ID      string // unique in the realm; never changes
+	Name    string // for showing; may be empty
+	Data    string // opaque text, at most [MaxData] bytes
+	Version Version
+}
+
 // User is somebody who can log in to a realm.
 type User struct {
 	Realm    string
 	ID       string // the login name, unique in the realm; never changes
+	Project  string // empty: belongs to the realm itself
 	Name     string // for showing; may be empty
 	Origin   Origin // who checks their password; empty means OriginLocal
 	Disabled bool   // may not log in
@@ -36,11 +49,103 @@ const (
 	OriginDirectory Origin = "directory" // an LDAP directory
 )
 
+// Login is a proof that a user has logged in from a client. The key that the
+// client keeps is not stored, only its hash.
+type Login struct {
+	Hash       string // of the key
+	Realm      string
+	User       string
+	Client     string // the device or program that may use the key; an opaque id
+	Created    time.Time
+	Expires    time.Time // no longer good from then on
+	Superseded bool      // the client has been given another key; this one is good for a short while yet
+}
+
+// LoginFilter says which logins to remove: those that meet every condition that
+// is set.
+type LoginFilter struct {
+	Hash   string    // the login of this key
+	Realm  string    // of this realm
+	User   string    // of this user; with Realm
+	Client string    // of this client; with Realm and User
+	Before time.Time // those that have expired before this time
+}
+
+// Role is what users act as: permissions in rooms are a role's.
+type Role struct {
+	Realm   string
+	ID      string // unique in the realm; never changes
+	Project string // empty: belongs to the realm itself
+	Name    string // for showing; may be empty
+	Data    string // opaque text, at most [MaxData] bytes
+	Version Version
+}
+
+// Member says that a user may act in a role.
+type Member struct {
+	Realm string
+	Role  string
+	User  string
+}
+
+// Permission is what those who act in a role may do in a room.
+type Permission struct {
+	Realm  string
+	Role   string
+	Room   string
+	Access Access
+}
+
+// Administrator says that a user may change a realm and all its projects, or one
+// project, and who and what belongs to it.
+type Administrator struct {
+	Realm   string
+	Project string // empty: of the whole realm
+	User    string // of the same realm
+}
+
+// Owner is to whom documents belong.
+type Owner struct {
+	Realm string
+	Kind  OwnerKind // empty means OwnerRealm
+	ID    string    // of the role or user; empty when the realm itself is the owner
+}
+
+// OwnerKind is what can own documents.
+type OwnerKind string
+
+// The kinds of owners. Documents go with their owner.
+const (
+	OwnerRealm OwnerKind = "realm"
+	OwnerRole  OwnerKind = "role"
+	OwnerUser  OwnerKind = "user"
+)
+
+// Document is an opaque text that somebody wants to find again.
+type Document struct {
+	Owner   Owner
+	Name    string // unique for its owner
+	Body    string // at most [MaxData] bytes
+	Version Version
+}
+
+// Preference is how a user acting in a role left a room, so that they find it
+// like that again.
+type Preference struct {
+	Realm  string
+	User   string
+	Role   string
+	Room   string
+	Mode   Access // what they were doing there; empty means AccessNone
+	Volume int    // 0 silent to 100
+}
+
 // Room is a persistent room: it exists while nobody is in it.
 type Room struct {
-	Realm string
-	ID    string // unique in the realm; never changes
-	Name  string // for showing; may be empty
+	Realm   string
+	ID      string // unique in the realm; never changes
+	Project string // empty: belongs to the realm itself
+	Name    string // for showing; may be empty
 
 	Media     Media     // empty means MediaServer
 	Listening Listening // what newcomers get; empty means ListeningForward

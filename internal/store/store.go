@@ -22,7 +22,10 @@
 //     stays the zero time.
 package store
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Store is what an implementation offers. App opens one and closes it last.
 type Store interface {
@@ -57,9 +60,17 @@ type Store interface {
 // interface and not for a whole Store.
 type Records interface {
 	Realms
+	Projects
 	Users
 	Passwords
+	Logins
+	Roles
+	Members
 	Rooms
+	Permissions
+	Administrators
+	Documents
+	Preferences
 	Audit
 }
 
@@ -82,6 +93,20 @@ type Realms interface {
 	Realm(ctx context.Context, id string) (Realm, error)
 	// Realms lists all realms.
 	Realms(ctx context.Context) ([]Realm, error)
+}
+
+// Projects keeps the parts of realms.
+type Projects interface {
+	// CreateProject makes a project; ErrConflict when the id is taken in the realm.
+	CreateProject(ctx context.Context, p Project) (Project, error)
+	// UpdateProject replaces a project's fields; see [Version].
+	UpdateProject(ctx context.Context, p Project) (Project, error)
+	// DeleteProject removes a project with all its users, roles and rooms.
+	DeleteProject(ctx context.Context, realm, id string) error
+	// Project returns one project or ErrNotFound.
+	Project(ctx context.Context, realm, id string) (Project, error)
+	// Projects lists the projects that the filter lets through, by realm and id.
+	Projects(ctx context.Context, f Filter) ([]Project, error)
 }
 
 // Users keeps people. Their passwords are kept by [Passwords], so that no
@@ -113,6 +138,51 @@ type Passwords interface {
 	ReplacePassword(ctx context.Context, realm, user, old, encoded string) error
 }
 
+// Logins keeps who is logged in for longer than a connection lasts. Expired
+// logins stay until [Logins.DeleteLogins] is told to remove them; whoever reads
+// one looks at the time.
+type Logins interface {
+	// CreateLogin keeps a login; ErrConflict when the key's hash is known already,
+	// ErrNotFound when there is no such user. Of the user's logins it then removes
+	// all but the keep that expire last, among which is the new one.
+	CreateLogin(ctx context.Context, l Login, keep int) error
+	// UpdateLogin replaces Expires and Superseded, or fails with ErrNotFound.
+	UpdateLogin(ctx context.Context, l Login) error
+	// DeleteLogins removes the logins that the filter lets through and tells how
+	// many. An empty filter is ErrInvalid: it would log out everybody.
+	DeleteLogins(ctx context.Context, f LoginFilter) (int, error)
+	// Login returns one login by its key's hash, or ErrNotFound.
+	Login(ctx context.Context, hash string) (Login, error)
+	// Logins lists a user's logins; those that expire first come first.
+	Logins(ctx context.Context, realm, user string) ([]Login, error)
+}
+
+// Roles keeps what users act as.
+type Roles interface {
+	// CreateRole makes a role; ErrConflict when the id is taken in the realm.
+	CreateRole(ctx context.Context, r Role) (Role, error)
+	// UpdateRole replaces a role's fields; see [Version].
+	UpdateRole(ctx context.Context, r Role) (Role, error)
+	// DeleteRole removes a role and all that belongs to it.
+	DeleteRole(ctx context.Context, realm, id string) error
+	// Role returns one role or ErrNotFound.
+	Role(ctx context.Context, realm, id string) (Role, error)
+	// Roles lists the roles that the filter lets through, by realm and id.
+	Roles(ctx context.Context, f Filter) ([]Role, error)
+}
+
+// Members keeps which users may act in which role.
+type Members interface {
+	// AddMember lets a user act in a role, both of which must exist. Being a
+	// member already is no error.
+	AddMember(ctx context.Context, m Member) error
+	// RemoveMember takes that back, or fails with ErrNotFound.
+	RemoveMember(ctx context.Context, m Member) error
+	// Members lists the memberships whose fields are equal to those of like that
+	// are not empty, by role and user.
+	Members(ctx context.Context, like Member) ([]Member, error)
+}
+
 // Rooms keeps persistent rooms. Rooms that live only while used are not stored.
 type Rooms interface {
 	// CreateRoom makes a room; ErrConflict when the id is taken in the realm.
@@ -127,6 +197,52 @@ type Rooms interface {
 	Rooms(ctx context.Context, f Filter) ([]Room, error)
 }
 
+// Permissions keeps what a role may do in a room.
+type Permissions interface {
+	// SetPermission keeps a permission, in place of the one before it. Role and
+	// room must exist. AccessNone removes it.
+	SetPermission(ctx context.Context, p Permission) error
+	// Permissions lists the permissions whose fields are equal to those of like
+	// that are not empty, by role and room. None has AccessNone.
+	Permissions(ctx context.Context, like Permission) ([]Permission, error)
+}
+
+// Administrators keeps who may change what belongs to a realm or project.
+type Administrators interface {
+	// AddAdministrator makes a user administrator of what must exist. Being one
+	// already is no error.
+	AddAdministrator(ctx context.Context, a Administrator) error
+	// RemoveAdministrator takes that back, or fails with ErrNotFound.
+	RemoveAdministrator(ctx context.Context, a Administrator) error
+	// Administrators lists those of a realm and its projects, by project and
+	// user; the realm's own come first. With a user named, only theirs, and with
+	// an empty realm those of every realm.
+	Administrators(ctx context.Context, realm, user string) ([]Administrator, error)
+}
+
+// Documents keeps opaque texts under names that whoever reads them has chosen.
+type Documents interface {
+	// PutDocument keeps a document, in place of the one of that name, if any. See
+	// [Version]; with a Version other than 0 the document must exist already.
+	PutDocument(ctx context.Context, d Document) (Document, error)
+	// DeleteDocument removes a document, or fails with ErrNotFound.
+	DeleteDocument(ctx context.Context, o Owner, name string) error
+	// Document returns one document or ErrNotFound.
+	Document(ctx context.Context, o Owner, name string) (Document, error)
+	// Documents lists an owner's documents by name.
+	Documents(ctx context.Context, o Owner) ([]Document, error)
+}
+
+// Preferences keeps how users left rooms.
+type Preferences interface {
+	// SetPreferences keeps all of the list or nothing, each in place of the one
+	// before it. User, role and room must exist.
+	SetPreferences(ctx context.Context, list []Preference) error
+	// Preferences lists the preferences whose Realm, User, Role and Room are equal
+	// to those of like that are not empty, by user, role and room.
+	Preferences(ctx context.Context, like Preference) ([]Preference, error)
+}
+
 // Audit keeps who did what. Entries are never changed, and outlive the realms
 // and users they tell of.
 type Audit interface {
@@ -135,4 +251,7 @@ type Audit interface {
 	AppendAudit(ctx context.Context, e AuditEntry) (AuditEntry, error)
 	// AuditEntries returns the newest entries that q lets through, newest first.
 	AuditEntries(ctx context.Context, q AuditQuery) ([]AuditEntry, error)
+	// PruneAudit removes the entries about what happened before that time and
+	// tells how many.
+	PruneAudit(ctx context.Context, before time.Time) (int, error)
 }

@@ -70,6 +70,13 @@ func (p *problem) text(what, s string, limit int) {
 	}
 }
 
+// project is an id or empty.
+func (p *problem) project(s string) {
+	if s != "" {
+		p.id("project", s)
+	}
+}
+
 // version refuses a negative version.
 func (p *problem) version(v Version) {
 	if v < 0 {
@@ -101,6 +108,135 @@ func (r Realm) Valid() (Realm, error) {
 	return r, p.err
 }
 
+// Valid checks the project.
+func (r Project) Valid() (Project, error) {
+	var p problem
+	p.realm(r.Realm)
+	p.id("project", r.ID)
+	p.text("name", r.Name, MaxName)
+	p.text("data", r.Data, MaxData)
+	p.version(r.Version)
+	return r, p.err
+}
+
+// Valid checks the role.
+func (r Role) Valid() (Role, error) {
+	var p problem
+	p.realm(r.Realm)
+	p.id("role", r.ID)
+	p.project(r.Project)
+	p.text("name", r.Name, MaxName)
+	p.text("data", r.Data, MaxData)
+	p.version(r.Version)
+	return r, p.err
+}
+
+// Valid checks the membership.
+func (m Member) Valid() (Member, error) {
+	var p problem
+	p.realm(m.Realm)
+	p.id("role", m.Role)
+	p.id("user", m.User)
+	return m, p.err
+}
+
+// Valid checks the permission.
+func (m Permission) Valid() (Permission, error) {
+	var p problem
+	p.realm(m.Realm)
+	p.id("role", m.Role)
+	p.id("room", m.Room)
+	p.access("access", m.Access)
+	return m, p.err
+}
+
+// Valid checks the administrator.
+func (a Administrator) Valid() (Administrator, error) {
+	var p problem
+	p.realm(a.Realm)
+	p.project(a.Project)
+	p.id("user", a.User)
+	return a, p.err
+}
+
+// Valid checks the owner.
+func (o Owner) Valid() (Owner, error) {
+	if o.Kind == "" {
+		o.Kind = OwnerRealm
+	}
+	var p problem
+	p.owner(o)
+	return o, p.err
+}
+
+func (p *problem) owner(o Owner) {
+	p.realm(o.Realm)
+	oneOf(p, "owner", o.Kind, OwnerRealm, OwnerRole, OwnerUser)
+	switch {
+	case o.Kind != OwnerRealm:
+		p.id("owner", o.ID)
+	case o.ID != "":
+		p.add("a realm that owns a document has an id beside its own")
+	}
+}
+
+// Valid checks the document.
+func (d Document) Valid() (Document, error) {
+	var err error
+	if d.Owner, err = d.Owner.Valid(); err != nil {
+		return d, err
+	}
+	var p problem
+	p.id("document", d.Name)
+	p.text("document", d.Body, MaxData)
+	p.version(d.Version)
+	return d, p.err
+}
+
+// Valid checks the preference.
+func (r Preference) Valid() (Preference, error) {
+	if r.Mode == "" {
+		r.Mode = AccessNone
+	}
+	var p problem
+	p.realm(r.Realm)
+	p.id("user", r.User)
+	p.id("role", r.Role)
+	p.id("room", r.Room)
+	p.access("mode", r.Mode)
+	if r.Volume < 0 || r.Volume > 100 {
+		p.add("volume %d is not in 0 to 100", r.Volume)
+	}
+	return r, p.err
+}
+
+// Valid checks the login.
+func (l Login) Valid() (Login, error) {
+	var p problem
+	p.id("hash", l.Hash)
+	p.realm(l.Realm)
+	p.id("user", l.User)
+	p.id("client", l.Client)
+	if l.Expires.IsZero() {
+		p.add("login does not expire")
+	}
+	l.Created = l.Created.UTC().Truncate(time.Millisecond)
+	l.Expires = l.Expires.UTC().Truncate(time.Millisecond)
+	return l, p.err
+}
+
+// Valid checks the filter.
+func (f LoginFilter) Valid() (LoginFilter, error) {
+	var p problem
+	switch {
+	case f == LoginFilter{}:
+		p.add("filter of logins is empty")
+	case f.User != "" && f.Realm == "", f.Client != "" && f.User == "":
+		p.add("filter of logins names a user without a realm, or a client without a user")
+	}
+	return f, p.err
+}
+
 // Valid checks the user.
 func (u User) Valid() (User, error) {
 	if u.Origin == "" {
@@ -109,6 +245,7 @@ func (u User) Valid() (User, error) {
 	var p problem
 	p.realm(u.Realm)
 	p.id("user", u.ID)
+	p.project(u.Project)
 	p.text("name", u.Name, MaxName)
 	oneOf(&p, "origin", u.Origin, OriginLocal, OriginDirectory)
 	p.text("data", u.Data, MaxData)
@@ -133,6 +270,7 @@ func (r Room) Valid() (Room, error) {
 	var p problem
 	p.realm(r.Realm)
 	p.id("room", r.ID)
+	p.project(r.Project)
 	p.text("name", r.Name, MaxName)
 	oneOf(&p, "media", r.Media, MediaServer, MediaPeer)
 	oneOf(&p, "listening", r.Listening, ListeningForward, ListeningMix)

@@ -52,6 +52,15 @@ func (r *records) AuditEntries(ctx context.Context, q store.AuditQuery) ([]store
 	return entries, nil
 }
 
+// PruneAudit implements [store.Audit].
+func (r *records) PruneAudit(ctx context.Context, before time.Time) (int, error) {
+	n, err := r.exec(ctx, `DELETE FROM audit WHERE at < $1`, millis(before))
+	if err != nil {
+		return 0, fmt.Errorf("prune audit log: %w", err)
+	}
+	return int(n), nil
+}
+
 // sequence gives ids that sort by the order in which this process made them,
 // and nearly so among several: 32 hexadecimal digits, of which the first 12 are
 // the time in milliseconds, the next 4 a counter, the rest random. All

@@ -66,5 +66,5 @@ func (r *records) Realms(ctx context.Context) ([]store.Realm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list realms: %w", err)
 	}
-	return byKey(realms, func(r store.Realm) [2]string { return [2]string{r.ID} }), nil
+	return byKey(realms, func(r store.Realm) key { return key{r.ID} }), nil
 }

@@ -1,10 +1,9 @@
 package sql
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"errors"
+	"database/sql/driver"
 	"fmt"
 	"slices"
 	"strings"
@@ -181,13 +180,17 @@ func (r *records) mustChange(ctx context.Context, text string, args ...any) erro
 	return nil
 }
 
-// update runs an UPDATE with the condition on the version that [versioned]
-// makes, and returns the new version. exists finds out which of the two it was
-// when no row was changed.
+// update runs an UPDATE … RETURNING version with a condition on the version, and
+// returns the new one. exists finds out, when no row was changed, whether that
+// was for the version or because there is nothing to change.
 func (r *records) update(ctx context.Context, exists func() error, text string, args ...any) (store.Version, error) {
-	v, err := one(ctx, r, r.write, scanVersion, text, args...)
-	if err == nil || !isNotFound(err) {
-		return v, err
+	// Not by one: that cannot tell no row from a reference to nothing.
+	versions, err := query(ctx, r, r.write, scanVersion, text, args...)
+	if err != nil {
+		return 0, err
+	}
+	if len(versions) > 0 {
+		return versions[0], nil
 	}
 	if err := exists(); err != nil {
 		return 0, err
@@ -205,6 +208,9 @@ func scanVersion(s scanner) (v store.Version, err error) {
 // either; names to look up come from clients.
 func storable(args []any) bool {
 	for _, a := range args {
+		if o, ok := a.(optional); ok {
+			a = string(o)
+		}
 		if s, ok := a.(string); ok && (!utf8.ValidString(s) || strings.ContainsRune(s, 0)) {
 			return false
 		}
@@ -227,8 +233,6 @@ func fromMillis(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
-
 // where builds a condition out of columns and values, in pairs, and leaves out
 // those whose value is empty. Columns come from this package only, never from
 // outside.
@@ -246,12 +250,35 @@ func where(pairs ...string) (text string, args []any) {
 	return " WHERE" + strings.TrimPrefix(text, " AND"), args
 }
 
-// byKey orders records by the strings that key gives for each, in byte order.
-// The database does not do it, because its collation may be another.
-func byKey[T any](list []T, key func(T) [2]string) []T {
+// key is what a list is ordered by.
+type key [4]string
+
+// byKey orders records by the strings that f gives for each, in byte order. The
+// database does not do it, because its collation may be another.
+func byKey[T any](list []T, f func(T) key) []T {
 	slices.SortFunc(list, func(a, b T) int {
-		ka, kb := key(a), key(b)
-		return cmp.Or(strings.Compare(ka[0], kb[0]), strings.Compare(ka[1], kb[1]))
+		ka, kb := f(a), f(b)
+		return slices.Compare(ka[:], kb[:])
 	})
 	return list
+}
+
+// optional is a string whose empty value is NULL in the database, so that no
+// foreign key looks for it.
+type optional string
+
+// Value implements [driver.Valuer].
+func (o optional) Value() (driver.Value, error) {
+	if o == "" {
+		return nil, nil
+	}
+	return string(o), nil
+}
+
+// Scan implements [sql.Scanner].
+func (o *optional) Scan(v any) error {
+	var s sql.NullString
+	err := s.Scan(v)
+	*o = optional(s.String)
+	return err
 }

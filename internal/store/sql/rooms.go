@@ -8,11 +8,11 @@ import (
 	"switchboard/internal/store"
 )
 
-const roomColumns = `realm, id, name, media, listening, guests, members, max_participants, linger, data, version`
+const roomColumns = `realm, id, project, name, media, listening, guests, members, max_participants, linger, data, version`
 
 func scanRoom(s scanner) (r store.Room, err error) {
 	var linger int64
-	err = s.Scan(&r.Realm, &r.ID, &r.Name, &r.Media, &r.Listening, &r.Guests, &r.Members,
+	err = s.Scan(&r.Realm, &r.ID, (*optional)(&r.Project), &r.Name, &r.Media, &r.Listening, &r.Guests, &r.Members,
 		&r.MaxParticipants, &linger, &r.Data, &r.Version)
 	r.Linger = time.Duration(linger) * time.Millisecond
 	return r, err
@@ -24,8 +24,8 @@ func (r *records) CreateRoom(ctx context.Context, room store.Room) (store.Room, 
 	if err == nil {
 		room.Version = 1
 		err = r.create(ctx, `INSERT INTO rooms (`+roomColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
-			room.Realm, room.ID, room.Name, string(room.Media), string(room.Listening), string(room.Guests), string(room.Members),
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING`,
+			room.Realm, room.ID, optional(room.Project), room.Name, string(room.Media), string(room.Listening), string(room.Guests), string(room.Members),
 			room.MaxParticipants, room.Linger.Milliseconds(), room.Data, room.Version)
 	}
 	if err != nil {
@@ -39,10 +39,10 @@ func (r *records) UpdateRoom(ctx context.Context, room store.Room) (store.Room, 
 	room, err := room.Valid()
 	if err == nil {
 		room.Version, err = r.update(ctx, func() error { _, err := r.Room(ctx, room.Realm, room.ID); return err },
-			`UPDATE rooms SET name = $1, media = $2, listening = $3, guests = $4, members = $5,
-				max_participants = $6, linger = $7, data = $8, version = version + 1
-			WHERE realm = $9 AND id = $10 AND (version = $11 OR CAST($11 AS BIGINT) = 0) RETURNING version`,
-			room.Name, string(room.Media), string(room.Listening), string(room.Guests), string(room.Members),
+			`UPDATE rooms SET project = $1, name = $2, media = $3, listening = $4, guests = $5, members = $6,
+				max_participants = $7, linger = $8, data = $9, version = version + 1
+			WHERE realm = $10 AND id = $11 AND (version = $12 OR CAST($12 AS BIGINT) = 0) RETURNING version`,
+			optional(room.Project), room.Name, string(room.Media), string(room.Listening), string(room.Guests), string(room.Members),
 			room.MaxParticipants, room.Linger.Milliseconds(), room.Data, room.Realm, room.ID, room.Version)
 	}
 	if err != nil {
@@ -75,5 +75,5 @@ func (r *records) Rooms(ctx context.Context, f store.Filter) ([]store.Room, erro
 	if err != nil {
 		return nil, fmt.Errorf("list rooms: %w", err)
 	}
-	return byKey(rooms, func(r store.Room) [2]string { return [2]string{r.Realm, r.ID} }), nil
+	return byKey(rooms, func(r store.Room) key { return key{r.Realm, r.ID} }), nil
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // The password is not among the columns of a user.
-const userColumns = `realm, id, name, origin, disabled, data, version`
+const userColumns = `realm, id, project, name, origin, disabled, data, version`
 
 func scanUser(s scanner) (u store.User, err error) {
-	err = s.Scan(&u.Realm, &u.ID, &u.Name, &u.Origin, &u.Disabled, &u.Data, &u.Version)
+	err = s.Scan(&u.Realm, &u.ID, (*optional)(&u.Project), &u.Name, &u.Origin, &u.Disabled, &u.Data, &u.Version)
 	return u, err
 }
 
@@ -21,8 +21,8 @@ func (r *records) CreateUser(ctx context.Context, u store.User) (store.User, err
 	u, err := u.Valid()
 	if err == nil {
 		u.Version = 1
-		err = r.create(ctx, `INSERT INTO users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
-			u.Realm, u.ID, u.Name, string(u.Origin), u.Disabled, u.Data, u.Version)
+		err = r.create(ctx, `INSERT INTO users (`+userColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+			u.Realm, u.ID, optional(u.Project), u.Name, string(u.Origin), u.Disabled, u.Data, u.Version)
 	}
 	if err != nil {
 		return store.User{}, fmt.Errorf("create user: %w", err)
@@ -35,9 +35,9 @@ func (r *records) UpdateUser(ctx context.Context, u store.User) (store.User, err
 	u, err := u.Valid()
 	if err == nil {
 		u.Version, err = r.update(ctx, func() error { _, err := r.User(ctx, u.Realm, u.ID); return err },
-			`UPDATE users SET name = $1, origin = $2, disabled = $3, data = $4, version = version + 1
-			WHERE realm = $5 AND id = $6 AND (version = $7 OR CAST($7 AS BIGINT) = 0) RETURNING version`,
-			u.Name, string(u.Origin), u.Disabled, u.Data, u.Realm, u.ID, u.Version)
+			`UPDATE users SET project = $1, name = $2, origin = $3, disabled = $4, data = $5, version = version + 1
+			WHERE realm = $6 AND id = $7 AND (version = $8 OR CAST($8 AS BIGINT) = 0) RETURNING version`,
+			optional(u.Project), u.Name, string(u.Origin), u.Disabled, u.Data, u.Realm, u.ID, u.Version)
 	}
 	if err != nil {
 		return store.User{}, fmt.Errorf("update user: %w", err)
@@ -69,7 +69,7 @@ func (r *records) Users(ctx context.Context, f store.Filter) ([]store.User, erro
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
-	return byKey(users, func(u store.User) [2]string { return [2]string{u.Realm, u.ID} }), nil
+	return byKey(users, func(u store.User) key { return key{u.Realm, u.ID} }), nil
 }
 
 func scanString(s scanner) (text string, err error) {

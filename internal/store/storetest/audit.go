@@ -79,35 +79,71 @@ func testAuditPaging(t *testing.T, s store.Store) {
 	same(t, "all pages", got, want)
 }
 
+func testAuditPruned(t *testing.T, s store.Store) {
+	ctx := deadline(t)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for day := range 10 {
+		must(s.AppendAudit(ctx, store.AuditEntry{At: start.AddDate(0, 0, day), Action: "test"}))(t)
+	}
+	same(t, "entries removed", must(s.PruneAudit(ctx, start.AddDate(0, 0, 4)))(t), 4)
+	same(t, "entries removed again", must(s.PruneAudit(ctx, start.AddDate(0, 0, 4)))(t), 0)
+	left := must(s.AuditEntries(ctx, store.AuditQuery{}))(t)
+	same(t, "entries left", len(left), 6)
+	same(t, "the oldest", left[5].At, start.AddDate(0, 0, 4))
+}
+
 func testInvalid(t *testing.T, s store.Store) {
 	ctx := deadline(t)
 	realm(t, s, "one")
 	must(s.CreateUser(ctx, store.User{Realm: "one", ID: "ada"}))(t)
 	long := strings.Repeat("x", store.MaxID+1)
 	for name, err := range map[string]error{
-		"realm without id":      second(s.CreateRealm(ctx, store.Realm{})),
-		"realm with slash":      second(s.CreateRealm(ctx, store.Realm{ID: "a/b"})),
-		"realm with line break": second(s.CreateRealm(ctx, store.Realm{ID: "a\nb"})),
-		"long realm":            second(s.CreateRealm(ctx, store.Realm{ID: long})),
-		"data not UTF-8":        second(s.UpdateRealm(ctx, store.Realm{ID: "one", Data: "\xff"})),
-		"data with NUL":         second(s.UpdateRealm(ctx, store.Realm{ID: "one", Data: "a\x00"})),
-		"data too long":         second(s.UpdateRealm(ctx, store.Realm{ID: "one", Data: strings.Repeat("x", store.MaxData+1)})),
-		"negative version":      second(s.UpdateRealm(ctx, store.Realm{ID: "one", Version: -1})),
-		"user without id":       second(s.CreateUser(ctx, store.User{Realm: "one"})),
-		"user of odd origin":    second(s.CreateUser(ctx, store.User{Realm: "one", ID: "bob", Origin: "moon"})),
-		"user with long name":   second(s.CreateUser(ctx, store.User{Realm: "one", ID: "bob", Name: strings.Repeat("x", store.MaxName+1)})),
-		"password with NUL":     s.SetPassword(ctx, "one", "ada", "a\x00b"),
-		"password too long":     s.SetPassword(ctx, "one", "ada", strings.Repeat("x", store.MaxPassword+1)),
-		"room of odd media":     second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Media: "moon"})),
-		"room of odd listening": second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Listening: "moon"})),
-		"room of odd guests":    second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Guests: "moon"})),
-		"room of odd members":   second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Members: "moon"})),
-		"negative participants": second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", MaxParticipants: -1})),
-		"negative linger":       second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Linger: -time.Second})),
-		"audit without time":    second(s.AppendAudit(ctx, store.AuditEntry{Action: "x"})),
-		"audit without action":  second(s.AppendAudit(ctx, store.AuditEntry{At: time.Now()})),
-		"audit with id":         second(s.AppendAudit(ctx, store.AuditEntry{At: time.Now(), Action: "x", ID: "1"})),
-		"audit page too long":   second(s.AuditEntries(ctx, store.AuditQuery{Limit: store.MaxAuditPage + 1})),
+		"realm without id":               second(s.CreateRealm(ctx, store.Realm{})),
+		"realm with slash":               second(s.CreateRealm(ctx, store.Realm{ID: "a/b"})),
+		"realm with line break":          second(s.CreateRealm(ctx, store.Realm{ID: "a\nb"})),
+		"long realm":                     second(s.CreateRealm(ctx, store.Realm{ID: long})),
+		"data not UTF-8":                 second(s.UpdateRealm(ctx, store.Realm{ID: "one", Data: "\xff"})),
+		"data with NUL":                  second(s.UpdateRealm(ctx, store.Realm{ID: "one", Data: "a\x00"})),
+		"data too long":                  second(s.UpdateRealm(ctx, store.Realm{ID: "one", Data: strings.Repeat("x", store.MaxData+1)})),
+		"negative version":               second(s.UpdateRealm(ctx, store.Realm{ID: "one", Version: -1})),
+		"user without id":                second(s.CreateUser(ctx, store.User{Realm: "one"})),
+		"user of odd origin":             second(s.CreateUser(ctx, store.User{Realm: "one", ID: "bob", Origin: "moon"})),
+		"user with long name":            second(s.CreateUser(ctx, store.User{Realm: "one", ID: "bob", Name: strings.Repeat("x", store.MaxName+1)})),
+		"password with NUL":              s.SetPassword(ctx, "one", "ada", "a\x00b"),
+		"password too long":              s.SetPassword(ctx, "one", "ada", strings.Repeat("x", store.MaxPassword+1)),
+		"room of odd media":              second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Media: "moon"})),
+		"room of odd listening":          second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Listening: "moon"})),
+		"room of odd guests":             second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Guests: "moon"})),
+		"room of odd members":            second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Members: "moon"})),
+		"negative participants":          second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", MaxParticipants: -1})),
+		"negative linger":                second(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "r", Linger: -time.Second})),
+		"project without realm":          second(s.CreateProject(ctx, store.Project{ID: "p"})),
+		"project without id":             second(s.CreateProject(ctx, store.Project{Realm: "one"})),
+		"role without id":                second(s.CreateRole(ctx, store.Role{Realm: "one"})),
+		"role of odd project":            second(s.CreateRole(ctx, store.Role{Realm: "one", ID: "r", Project: "a\x00"})),
+		"member without user":            s.AddMember(ctx, store.Member{Realm: "one", Role: "r"}),
+		"permission to shout":            s.SetPermission(ctx, store.Permission{Realm: "one", Role: "r", Room: "r", Access: "shout"}),
+		"permission to nothing":          s.SetPermission(ctx, store.Permission{Realm: "one", Role: "r", Room: "r"}),
+		"administrator nobody":           s.AddAdministrator(ctx, store.Administrator{Realm: "one"}),
+		"document unnamed":               second(s.PutDocument(ctx, store.Document{Owner: store.Owner{Realm: "one"}})),
+		"document of odd kind":           second(s.PutDocument(ctx, store.Document{Owner: store.Owner{Realm: "one", Kind: "moon"}, Name: "d"})),
+		"document of no user":            second(s.PutDocument(ctx, store.Document{Owner: store.Owner{Realm: "one", Kind: store.OwnerUser}, Name: "d"})),
+		"document of a realm in a realm": second(s.PutDocument(ctx, store.Document{Owner: store.Owner{Realm: "one", ID: "two"}, Name: "d"})),
+		"document too long": second(s.PutDocument(ctx, store.Document{
+			Owner: store.Owner{Realm: "one"}, Name: "d", Body: strings.Repeat("x", store.MaxData+1)})),
+		"volume too high":      s.SetPreferences(ctx, []store.Preference{{Realm: "one", User: "ada", Role: "r", Room: "r", Volume: 101}}),
+		"volume below 0":       s.SetPreferences(ctx, []store.Preference{{Realm: "one", User: "ada", Role: "r", Room: "r", Volume: -1}}),
+		"odd mode":             s.SetPreferences(ctx, []store.Preference{{Realm: "one", User: "ada", Role: "r", Room: "r", Mode: "shout"}}),
+		"login for ever":       s.CreateLogin(ctx, store.Login{Hash: "h", Realm: "one", User: "ada", Client: "c"}, 9),
+		"login without client": s.CreateLogin(ctx, store.Login{Hash: "h", Realm: "one", User: "ada", Expires: time.Now()}, 9),
+		"no login to keep":     s.CreateLogin(ctx, store.Login{Hash: "h", Realm: "one", User: "ada", Client: "c", Expires: time.Now()}, 0),
+		"log out everybody":    second(s.DeleteLogins(ctx, store.LoginFilter{})),
+		"log out a namesake":   second(s.DeleteLogins(ctx, store.LoginFilter{User: "ada"})),
+		"log out a client":     second(s.DeleteLogins(ctx, store.LoginFilter{Client: "c"})),
+		"audit without time":   second(s.AppendAudit(ctx, store.AuditEntry{Action: "x"})),
+		"audit without action": second(s.AppendAudit(ctx, store.AuditEntry{At: time.Now()})),
+		"audit with id":        second(s.AppendAudit(ctx, store.AuditEntry{At: time.Now(), Action: "x", ID: "1"})),
+		"audit page too long":  second(s.AuditEntries(ctx, store.AuditQuery{Limit: store.MaxAuditPage + 1})),
 	} {
 		wantError(t, name, err, store.ErrInvalid)
 	}

@@ -74,15 +74,16 @@ func testUsers(t *testing.T, s store.Store) {
 	ctx := deadline(t)
 	realm(t, s, "one")
 	realm(t, s, "two")
+	project(t, s, "one", "orbiter")
 	keyed[store.User]{
 		create: s.CreateUser, update: s.UpdateUser,
 		read:   func(ctx context.Context) (store.User, error) { return s.User(ctx, "one", "ada") },
 		remove: func(ctx context.Context) error { return s.DeleteUser(ctx, "one", "ada") },
 		made:   store.User{Realm: "one", ID: "ada"},
-		changed: store.User{Realm: "one", ID: "ada", Name: "Ada L.", Origin: store.OriginDirectory,
+		changed: store.User{Realm: "one", ID: "ada", Project: "orbiter", Name: "Ada L.", Origin: store.OriginDirectory,
 			Disabled: true, Data: `{"avatar":"x"}`},
 		first: store.User{Realm: "one", ID: "ada", Origin: store.OriginLocal, Version: 1},
-		second: store.User{Realm: "one", ID: "ada", Name: "Ada L.", Origin: store.OriginDirectory,
+		second: store.User{Realm: "one", ID: "ada", Project: "orbiter", Name: "Ada L.", Origin: store.OriginDirectory,
 			Disabled: true, Data: `{"avatar":"x"}`, Version: 2},
 		version: func(u store.User, v store.Version) store.User { u.Version = v; return u },
 	}.run(t)
@@ -91,6 +92,10 @@ func testUsers(t *testing.T, s store.Store) {
 	must(s.CreateUser(ctx, store.User{Realm: "two", ID: "Zoë"}))(t)
 	_, err := s.CreateUser(ctx, store.User{Realm: "three", ID: "ada"})
 	wantError(t, "a user of no realm", err, store.ErrNotFound)
+	_, err = s.CreateUser(ctx, store.User{Realm: "two", ID: "bob", Project: "orbiter"})
+	wantError(t, "a user of another realm's project", err, store.ErrNotFound)
+	_, err = s.UpdateUser(ctx, store.User{Realm: "two", ID: "ada", Project: "orbiter"})
+	wantError(t, "a user moved to another realm's project", err, store.ErrNotFound)
 
 	for _, c := range []struct {
 		filter store.Filter
@@ -139,8 +144,9 @@ func testRooms(t *testing.T, s store.Store) {
 	ctx := deadline(t)
 	realm(t, s, "one")
 	realm(t, s, "two")
+	project(t, s, "one", "attic")
 	full := store.Room{
-		Realm: "one", ID: "lobby", Name: "The lobby",
+		Realm: "one", ID: "lobby", Project: "attic", Name: "The lobby",
 		Media: store.MediaPeer, Listening: store.ListeningMix, Guests: store.AccessListen, Members: store.AccessTalk,
 		MaxParticipants: 12, Linger: 1500 * time.Millisecond, Data: "text",
 	}
@@ -182,4 +188,58 @@ func testDeleteRealm(t *testing.T, s store.Store) {
 	same(t, "users left", len(must(s.Users(ctx, store.Filter{}))(t)), 1)
 	same(t, "rooms left", len(must(s.Rooms(ctx, store.Filter{}))(t)), 1)
 	same(t, "audit entries left", len(must(s.AuditEntries(ctx, store.AuditQuery{}))(t)), 2)
+}
+
+func project(t *testing.T, s store.Records, realm, id string) {
+	t.Helper()
+	must(s.CreateProject(deadline(t), store.Project{Realm: realm, ID: id}))(t)
+}
+
+func testProjects(t *testing.T, s store.Store) {
+	ctx := deadline(t)
+	realm(t, s, "one")
+	realm(t, s, "two")
+	keyed[store.Project]{
+		create: s.CreateProject, update: s.UpdateProject,
+		read:    func(ctx context.Context) (store.Project, error) { return s.Project(ctx, "one", "orbiter") },
+		remove:  func(ctx context.Context) error { return s.DeleteProject(ctx, "one", "orbiter") },
+		made:    store.Project{Realm: "one", ID: "orbiter"},
+		changed: store.Project{Realm: "one", ID: "orbiter", Name: "Orbiter Ops", Data: "{}"},
+		first:   store.Project{Realm: "one", ID: "orbiter", Version: 1},
+		second:  store.Project{Realm: "one", ID: "orbiter", Name: "Orbiter Ops", Data: "{}", Version: 2},
+		version: func(p store.Project, v store.Version) store.Project { p.Version = v; return p },
+	}.run(t)
+	_, err := s.CreateProject(ctx, store.Project{Realm: "three", ID: "orbiter"})
+	wantError(t, "a project of no realm", err, store.ErrNotFound)
+	project(t, s, "two", "orbiter")
+	project(t, s, "two", "lander")
+	same(t, "projects of a realm", must(s.Projects(ctx, store.Filter{Realm: "two"}))(t), []store.Project{
+		{Realm: "two", ID: "lander", Version: 1}, {Realm: "two", ID: "orbiter", Version: 1},
+	})
+	same(t, "projects of that name", len(must(s.Projects(ctx, store.Filter{ID: "orbiter"}))(t)), 2)
+}
+
+func testRoles(t *testing.T, s store.Store) {
+	ctx := deadline(t)
+	realm(t, s, "one")
+	realm(t, s, "two")
+	project(t, s, "one", "orbiter")
+	keyed[store.Role]{
+		create: s.CreateRole, update: s.UpdateRole,
+		read:    func(ctx context.Context) (store.Role, error) { return s.Role(ctx, "one", "flight") },
+		remove:  func(ctx context.Context) error { return s.DeleteRole(ctx, "one", "flight") },
+		made:    store.Role{Realm: "one", ID: "flight"},
+		changed: store.Role{Realm: "one", ID: "flight", Project: "orbiter", Name: "Flight Director", Data: "{}"},
+		first:   store.Role{Realm: "one", ID: "flight", Version: 1},
+		second:  store.Role{Realm: "one", ID: "flight", Project: "orbiter", Name: "Flight Director", Data: "{}", Version: 2},
+		version: func(r store.Role, v store.Version) store.Role { r.Version = v; return r },
+	}.run(t)
+	_, err := s.CreateRole(ctx, store.Role{Realm: "three", ID: "flight"})
+	wantError(t, "a role of no realm", err, store.ErrNotFound)
+	_, err = s.CreateRole(ctx, store.Role{Realm: "two", ID: "flight", Project: "orbiter"})
+	wantError(t, "a role of another realm's project", err, store.ErrNotFound)
+	// A role, a user and a room may share an id.
+	must(s.CreateUser(ctx, store.User{Realm: "one", ID: "flight"}))(t)
+	must(s.CreateRoom(ctx, store.Room{Realm: "one", ID: "flight"}))(t)
+	same(t, "roles", must(s.Roles(ctx, store.Filter{ID: "flight"}))(t), []store.Role{{Realm: "one", ID: "flight", Version: 1}})
 }
