@@ -24,9 +24,15 @@ package forward
 
 import (
 	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"switchboard/internal/media"
-	"switchboard/internal/media/rtc/srtp"
 	"switchboard/internal/media/rtc/udp"
 )
 
@@ -76,121 +82,148 @@ type Path struct {
 	Write func([]byte) error
 }
 
-// Codec is one payload type of a line, as negotiated.
-type Codec struct {
-	Name        string // encoding name, in any case: "opus", "VP8", "H264", "VP9", "AV1", "red", …
-	PayloadType uint8  // 0 to 127
-	ClockRate   uint32 // Hz
-	Channels    uint16
-	Fmtp        string // format parameters, "a=1;b=2"
-	RTX         uint8  // payload type of its retransmissions (apt), 0 if not negotiated
-	// What feedback the answer agreed on for this payload type.
-	NACK, PLI, REMB, TransportCC bool
-}
-
-// Extension is one header extension of a line, as negotiated (RFC 8285).
-type Extension struct {
-	ID  uint8 // 1 to 14, or to 255 for two-byte headers
-	URI string
-}
-
-// Line is an audio or video line of a description that both sides agreed on.
-type Line struct {
-	Index      int
-	Mid        string
-	Kind       media.Kind
-	Codecs     []Codec     // preferred first; RTX is not a codec here
-	Extensions []Extension // of both directions
-
-	// Track is what the peer sends on this line; empty if it sends nothing. A
-	// line keeps its track's ID over renegotiations; when an ID is no longer on
-	// any line, its track ends.
-	Track media.TrackID
-	// SSRC and RTXSSRC are what the peer declared by a=ssrc and a=ssrc-group:FID;
-	// 0 if it did not. Then they are learnt from the MID extension, or from the
-	// payload type where that is unique among the lines the peer sends on.
-	SSRC, RTXSSRC uint32
-
-	// Sends tells that the peer receives on this line. SendSSRC, and
-	// SendRTXSSRC if a codec has RTX, are then ours, chosen by the engine, unique
-	// in the transport and kept over renegotiations.
-	Sends                 bool
-	SendSSRC, SendRTXSSRC uint32
-}
-
 // Plane forwards packets between its transports.
 type Plane struct {
-	o Options
+	log     *slog.Logger
+	notify  Notify
+	began   time.Time
+	wall    time.Time // of began, without the monotonic clock
+	workers []*worker
+	pool    pool
+	running sync.WaitGroup // of workers, clock and slow paths
+	closing chan struct{}
+	awake   chan struct{} // capacity 1: there is a transport again
+	late    atomic.Uint64 // packets given up because a worker was overloaded
+
+	receiving atomic.Pointer[[]*Transport] // those with tracks; replaced under mu
+
+	mu         sync.Mutex
+	closed     bool                                      // guarded by mu
+	transports map[*Transport]struct{}                   // guarded by mu
+	tracks     map[media.TrackID]*track                  // guarded by mu
+	wants      map[media.TrackID]map[*Transport]struct{} // who is to receive it, whether it is known or not; guarded by mu
+	next       int                                       // worker of the next transport; guarded by mu
 }
 
 // New starts a plane.
-func New(o Options) *Plane { return &Plane{o: o} }
+func New(o Options) *Plane {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Notify == nil {
+		o.Notify = silent{}
+	}
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	now := time.Now()
+	p := &Plane{
+		log: o.Log, notify: o.Notify, began: now, wall: now.Round(0),
+		closing: make(chan struct{}), awake: make(chan struct{}, 1),
+		transports: make(map[*Transport]struct{}),
+		tracks:     make(map[media.TrackID]*track),
+		wants:      make(map[media.TrackID]map[*Transport]struct{}),
+	}
+	p.receiving.Store(new([]*Transport))
+	for i := range o.Workers {
+		p.workers = append(p.workers, newWorker(p, i))
+	}
+	p.running.Add(1 + len(p.workers))
+	go p.keepTime()
+	for _, w := range p.workers {
+		go w.run()
+	}
+	return p
+}
+
+// silent is the Notify of somebody who does not want to know.
+type silent struct{}
+
+func (silent) Talking(media.TransportID, media.TrackID, bool) {}
 
 // Close closes the transports that are left and returns when no goroutine of
 // the plane is left and Notify will not be called any more. Paths' Write
 // functions must return by then: close their connections first. A second call
 // does nothing.
-func (p *Plane) Close() {}
+func (p *Plane) Close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	left := slices.Collect(maps.Keys(p.transports))
+	p.mu.Unlock()
+	for _, t := range left {
+		t.Close()
+	}
+	close(p.closing)
+	for _, w := range p.workers {
+		w.close()
+	}
+	p.running.Wait()
+	if n := p.late.Load(); n > 0 {
+		p.log.Warn("packets were given up under overload", "packets", n)
+	}
+}
 
-// Now returns the plane's clock: nanoseconds since it was made. A reader asks
-// once for each batch.
-func (p *Plane) Now() int64 { return 0 }
+// Late returns how many packets of tracks were given up, for all subscribers of a
+// worker at once, because the worker was overloaded.
+func (p *Plane) Late() uint64 { return p.late.Load() }
 
 // Kick sets going what Receive queued. A reader calls it behind the last
 // datagram of each batch, so that the packets of one frame that came together
 // leave together. It does not wait.
-func (p *Plane) Kick() {}
-
-// NewTransport adds a transport. It neither sends nor receives before
-// SetLines, Start and SetPath, which may come in any order.
-func (p *Plane) NewTransport(o TransportOptions) *Transport { return &Transport{o: o} }
-
-// Transport is the packet side of one media connection.
-type Transport struct {
-	o TransportOptions
+func (p *Plane) Kick() {
+	for _, w := range p.workers {
+		w.kick()
+	}
 }
 
-// SetLines says what was negotiated; the engine calls it after each answer, one
-// call at a time. The plane keeps the slices, which must not change any more.
-func (t *Transport) SetLines(lines []Line) {}
+// NewTransport adds a transport. It neither sends nor receives before
+// SetLines, Start and SetPath, which may come in any order. On a closed plane it
+// returns a closed transport.
+func (p *Plane) NewTransport(o TransportOptions) *Transport {
+	if o.CNAME == "" {
+		o.CNAME = string(o.ID)
+	}
+	t := &Transport{plane: p, o: o}
+	t.out.transport = t
+	t.reporter.Store(rand.Uint32() | 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.worker = p.workers[p.next%len(p.workers)]
+	p.next++
+	if p.closed {
+		t.closed = true
+		return t
+	}
+	p.transports[t] = struct{}{}
+	select {
+	case p.awake <- struct{}{}:
+	default:
+	}
+	return t
+}
 
-// Start gives the keys of the DTLS handshake; local seals what we send. It is
-// called once; it fails on keys that do not fit the profile.
-func (t *Transport) Start(profile srtp.Profile, local, remote srtp.Keys) error { return nil }
+// idle tells whether there is nothing to keep time for.
+func (p *Plane) idle() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.transports) == 0
+}
 
-// SetPath says where to send from now on; ICE selected a pair. The zero Path
-// stops sending.
-func (t *Transport) SetPath(path Path) {}
+// refresh makes the list of transports that the clock visits. p.mu is held.
+func (p *Plane) refresh() {
+	var list []*Transport
+	for t := range p.transports {
+		if len(t.tracks) > 0 {
+			list = append(list, t)
+		}
+	}
+	p.receiving.Store(&list)
+}
 
-// SetRoundTrip tells the round-trip time as ICE measures it, in nanoseconds
-// resolution; it times the requests for retransmission until the peer's reports
-// say better. 0 is ignored.
-func (t *Transport) SetRoundTrip(d int64) {}
-
-// Receive takes one SRTP or SRTCP datagram of the peer, whatever its contents
-// are; at is Plane.Now. It is decrypted in place and not kept. Several readers
-// may call it, though they wait for each other; it never waits for anything
-// else. Before Start and after Close it does nothing.
-func (t *Transport) Receive(datagram []byte, at int64) {}
-
-// SetReception says what the transport receives from a room: of all that was
-// said for the same room the newest revision counts. The tracks of all rooms,
-// in the order in which the rooms came, without repetition, go to the lines we
-// send on: each to the next line of its kind. A track that is not known yet
-// takes its place when it appears on a transport of this plane. An empty list
-// forgets the room's tracks.
-func (t *Transport) SetReception(room media.RoomID, revision uint64, tracks []media.TrackID) {}
-
-// RequestKeyframe asks the peer for a key frame of every video track it sends:
-// at once, if there was no request for the track in the last second, else when
-// that second is over.
-func (t *Transport) RequestKeyframe() {}
-
-// Stats returns the counters since the transport was opened. State and the
-// engine's own figures are left empty.
-func (t *Transport) Stats() media.Stats { return media.Stats{} }
-
-// Close ends the transport: its tracks and what it receives. When it returns no
-// more datagrams are sent for it, except one that a Path's Write may be busy
-// with, and Notify is no longer called for it. A second call does nothing.
-func (t *Transport) Close() {}
+// firstNumber returns where a stream of ours begins to count: not at 0, and far
+// from the first wrap (RFC 3711 section 3.3.1 advises to start below 2^15).
+func (p *Plane) firstNumber() int64 { return 1 + int64(rand.Uint32N(1<<15-1)) }

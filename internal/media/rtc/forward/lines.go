@@ -1,0 +1,169 @@
+package forward
+
+import (
+	"slices"
+
+	"github.com/pion/interceptor/pkg/twcc"
+
+	"switchboard/internal/media"
+)
+
+// SetLines says what was negotiated; the engine calls it after each answer, one
+// call at a time. The plane keeps the slices, which must not change any more.
+func (t *Transport) SetLines(lines []Line) {
+	t.plane.mu.Lock()
+	defer t.plane.mu.Unlock()
+	if !t.closed {
+		t.setLines(slices.Clone(lines))
+	}
+}
+
+// setLines is SetLines under plane.mu.
+func (t *Transport) setLines(lines []Line) {
+	t.setSenders(lines)
+	t.assign()
+	started, changed, ended := t.setTracks(lines)
+	t.plane.refresh()
+	// Others hear of it when it is all true.
+	for _, tr := range ended {
+		t.plane.rearrange(tr.id)
+	}
+	for _, tr := range append(started, changed...) {
+		t.plane.rearrange(tr.id)
+	}
+}
+
+// rearrange lets those who want a track have it, or no longer. p.mu is held.
+func (p *Plane) rearrange(id media.TrackID) {
+	for t := range p.wants[id] {
+		t.assign()
+	}
+}
+
+// setSenders makes the senders those of the lines. plane.mu is held.
+func (t *Transport) setSenders(lines []Line) {
+	former := t.senders
+	t.senders = nil
+	for i := range lines {
+		l := &lines[i]
+		if !l.Sends {
+			continue
+		}
+		at := slices.IndexFunc(former, func(s *sender) bool { return s.ssrc == l.SendSSRC && s.kind == l.Kind })
+		var s *sender
+		if at < 0 {
+			s = &sender{transport: t, kind: l.Kind, ssrc: l.SendSSRC, repairSSRC: l.SendRTXSSRC}
+		} else {
+			s = former[at]
+			former = slices.Delete(slices.Clone(former), at, at+1)
+		}
+		s.line = l
+		t.senders = append(t.senders, s)
+	}
+	for _, s := range former {
+		s.follow(nil)
+	}
+	now := t.senders
+	if len(now) > 0 {
+		t.reporter.Store(now[0].ssrc)
+	}
+	t.in.mu.Lock()
+	t.in.senders = now
+	t.in.mu.Unlock()
+	t.worker.post(func() { t.out.senders = now })
+}
+
+// setTracks makes the tracks those of the lines, and returns the new ones, those
+// that go on, and those that ended. plane.mu is held.
+func (t *Transport) setTracks(lines []Line) (started, changed, ended []*track) {
+	p, in := t.plane, &t.in
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	former := t.tracks
+	t.tracks = nil
+	for i := range lines {
+		l := &lines[i]
+		if l.Track == "" || slices.ContainsFunc(t.tracks, func(tr *track) bool { return tr.id == l.Track }) {
+			continue
+		}
+		tr := p.tracks[l.Track]
+		switch {
+		case tr == nil:
+			tr = newTrack(t, l)
+			p.tracks[l.Track] = tr
+			started = append(started, tr)
+		case tr.owner != t || tr.kind != l.Kind:
+			continue
+		default:
+			changed = append(changed, tr)
+		}
+		tr.configure(l)
+		t.tracks = append(t.tracks, tr)
+	}
+	for _, tr := range former {
+		if !slices.Contains(t.tracks, tr) {
+			delete(p.tracks, tr.id)
+			t.lost.Add(tr.receipt.lostBefore + tr.receipt.lost())
+			tr.cache.close()
+			ended = append(ended, tr)
+		}
+	}
+	in.tracks = t.tracks
+	in.learn(t.reporter.Load())
+	return started, changed, ended
+}
+
+// learn prepares what is asked for each packet. in.mu is held.
+func (in *ingress) learn(reporter uint32) {
+	clear(in.roles[:])
+	clear(in.types[:])
+	in.mids, in.ssrcs = nil, nil
+	transportCC := false
+	for _, tr := range in.tracks {
+		if in.mids == nil {
+			in.mids, in.ssrcs = make(map[string]*track), make(map[uint32]*stream)
+		}
+		l := tr.line
+		if l.Mid != "" {
+			in.mids[l.Mid] = tr
+		}
+		if l.SSRC != 0 {
+			in.ssrcs[l.SSRC] = &stream{track: tr}
+		}
+		if l.RTXSSRC != 0 {
+			in.ssrcs[l.RTXSSRC] = &stream{track: tr, repair: true}
+		}
+		for _, e := range l.Extensions {
+			in.roles[e.ID] = elementOf(e.URI)
+			transportCC = transportCC || e.URI == uriTransportCC
+		}
+	}
+	in.learnTypes()
+	if !transportCC {
+		in.transportCC = nil
+	} else if in.transportCC == nil {
+		in.transportCC = twcc.NewRecorder(reporter)
+	}
+	for ssrc, s := range in.streams {
+		if s.track != nil && !slices.Contains(in.tracks, s.track) || in.ssrcs[ssrc] != nil && in.ssrcs[ssrc].track != s.track {
+			s.track = nil // to be bound anew
+		}
+	}
+}
+
+// learnTypes notes the payload types that only one track uses.
+func (in *ingress) learnTypes() {
+	var twice [128]bool
+	for _, tr := range in.tracks {
+		for kind := range tr.formats {
+			if tr.formats[kind].codec == nil || twice[kind] {
+				continue
+			}
+			if in.types[kind] != nil {
+				in.types[kind], twice[kind] = nil, true
+			} else {
+				in.types[kind] = tr
+			}
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package forward
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"switchboard/internal/media"
+	"switchboard/internal/media/rtc/srtp"
+)
+
+// Transport is the packet side of one media connection.
+type Transport struct {
+	plane  *Plane
+	o      TransportOptions
+	worker *worker // owns out
+
+	in  ingress
+	out egress
+
+	// What the engine said; guarded by plane.mu.
+	closed     bool
+	started    bool
+	reachable  bool
+	tracks     []*track
+	senders    []*sender // in the order of the lines
+	receptions []reception
+
+	received, sent         counter
+	retransmitted, dropped atomic.Uint64
+	lost                   atomic.Uint64 // by tracks that have ended
+	reporter               atomic.Uint32 // SSRC our feedback comes from
+	roundTrip              atomic.Int64  // nanoseconds, 0 unknown
+	nacks                  atomic.Int32  // orders waiting for the worker
+}
+
+// counter counts packets and their bytes.
+type counter struct{ packets, bytes atomic.Uint64 }
+
+func (c *counter) add(packets, bytes int) {
+	c.packets.Add(uint64(packets))
+	c.bytes.Add(uint64(bytes))
+}
+
+// Start gives the keys of the DTLS handshake; local seals what we send. It is
+// called once; it fails on keys that do not fit the profile.
+func (t *Transport) Start(profile srtp.Profile, local, remote srtp.Keys) error {
+	sealer, err := srtp.NewSealer(profile, local)
+	if err != nil {
+		return fmt.Errorf("start transport: %w", err)
+	}
+	opener, err := srtp.NewOpener(profile, remote)
+	if err != nil {
+		return fmt.Errorf("start transport: %w", err)
+	}
+	p := t.plane
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.closed || t.started {
+		return fmt.Errorf("start transport: %w", media.ErrState)
+	}
+	t.started = true
+	t.in.mu.Lock()
+	t.in.opener = opener
+	t.in.mu.Unlock()
+	t.worker.post(func() {
+		t.out.sealer, t.out.overhead = sealer, profile.Overhead()
+		t.worker.list(&t.out)
+	})
+	t.assign()
+	return nil
+}
+
+// SetPath says where to send from now on; ICE selected a pair. The zero Path
+// stops sending.
+func (t *Transport) SetPath(path Path) {
+	p := t.plane
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t.closed {
+		return
+	}
+	var slow *slowPath
+	if path.Socket == nil && path.Write != nil {
+		slow = newSlowPath(path.Write, &p.pool, &p.running)
+	}
+	t.reachable = path.Socket != nil || slow != nil
+	t.worker.post(func() {
+		t.out.leave()
+		t.out.slow = slow
+		if path.Socket != nil {
+			t.out.writer, t.out.addr = t.worker.writer(path.Socket), path.Addr
+		}
+	})
+	t.assign()
+}
+
+// leave forgets the path.
+func (e *egress) leave() {
+	if e.slow != nil {
+		e.slow.end()
+	}
+	e.slow, e.writer, e.addr = nil, nil, nil
+}
+
+// SetRoundTrip tells the round-trip time as ICE measures it; it times the
+// requests for retransmission until the peer's reports say better. What is not
+// positive is ignored.
+func (t *Transport) SetRoundTrip(d time.Duration) {
+	if d > 0 {
+		t.roundTrip.CompareAndSwap(0, int64(d))
+	}
+}
+
+func (t *Transport) setRoundTrip(d time.Duration) { t.roundTrip.Store(max(int64(d), 1)) }
+
+// RequestKeyframe asks the peer for a key frame of every video track it sends:
+// at once, if there was no request for the track in the last second, else when
+// that second is over.
+func (t *Transport) RequestKeyframe() {
+	p := t.plane
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.Now()
+	for _, tr := range t.tracks {
+		if tr.kind == media.Video {
+			tr.askKeyframe(now)
+		}
+	}
+}
+
+// Stats returns the counters since the transport was opened. PacketsReceived
+// and PacketsSent count RTP and RTCP alike. SendDropped counts what did not fit
+// into the queue before Path.Write; what a socket dropped it counts itself, for
+// all its destinations. State is left empty.
+func (t *Transport) Stats() media.Stats {
+	lost := t.lost.Load()
+	t.in.mu.Lock()
+	for _, tr := range t.in.tracks {
+		lost += tr.receipt.lostBefore + tr.receipt.lost()
+	}
+	t.in.mu.Unlock()
+	return media.Stats{
+		PacketsReceived: t.received.packets.Load(), BytesReceived: t.received.bytes.Load(),
+		PacketsSent: t.sent.packets.Load(), BytesSent: t.sent.bytes.Load(),
+		PacketsLost:   lost,
+		Retransmitted: t.retransmitted.Load(),
+		SendDropped:   t.dropped.Load(),
+		RoundTrip:     time.Duration(t.roundTrip.Load()),
+	}
+}
+
+// Close ends the transport: its tracks and what it receives. When it returns no
+// more datagrams are sent for it, except one that a Path's Write may be busy
+// with, and Notify is no longer called for it. A second call does nothing.
+func (t *Transport) Close() {
+	p := t.plane
+	p.mu.Lock()
+	if t.closed {
+		p.mu.Unlock()
+		return
+	}
+	t.setLines(nil)
+	for _, r := range t.receptions {
+		p.forget(t, r.tracks)
+	}
+	t.receptions = nil
+	t.closed = true
+	delete(p.transports, t)
+	p.refresh()
+	t.in.mu.Lock()
+	t.in.opener = nil
+	t.in.streams, t.in.recent = nil, nil
+	t.in.mu.Unlock()
+	p.mu.Unlock()
+	done := make(chan struct{})
+	if t.worker.post(func() {
+		t.worker.unlist(&t.out)
+		t.out.leave()
+		t.out.sealer = nil
+		t.worker.flush()
+		close(done)
+	}) {
+		<-done
+	}
+}
