@@ -121,6 +121,7 @@ type rig struct {
 	*Server
 	hub    *core.Hub
 	url    string
+	mux    *http.ServeMux
 	closed chan dialect.Closure
 	log    *logged
 }
@@ -165,6 +166,7 @@ func newRig(t testing.TB, limits Limits, timing Timing, change ...func(*core.Lim
 	r.Server = New(Options{Hub: hub, Log: log, Limits: limits, Timing: timing, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	mux := http.NewServeMux()
 	Mount(mux, d, r.Endpoint(d, terms))
+	r.mux = mux
 	web := httptest.NewServer(mux)
 	r.url = strings.Replace(web.URL, "http", "ws", 1) + "/plain"
 	t.Cleanup(func() {

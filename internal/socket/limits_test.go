@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -402,8 +403,18 @@ func FuzzFrames(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	r := newRig(f, roomy, Timing{CloseWithin: 50 * time.Millisecond})
+	// A socket of the file system, since thousands of connections a second use up
+	// the ports.
+	listener, err := net.Listen("unix", filepath.Join(f.TempDir(), "socket"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	web := &http.Server{Handler: r.mux}
+	go func() { _ = web.Serve(listener) }()
+	f.Cleanup(func() { web.Close() })
+	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return net.Dial("unix", listener.Addr().String()) }}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		ws, response, err := websocket.DefaultDialer.Dial(r.url, nil)
+		ws, response, err := dialer.Dial(r.url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -412,7 +423,7 @@ func FuzzFrames(f *testing.F) {
 		if _, err := ws.NetConn().Write(raw); err != nil {
 			t.Fatal(err)
 		}
-		_ = ws.NetConn().(*net.TCPConn).CloseWrite()
+		_ = ws.NetConn().(*net.UnixConn).CloseWrite()
 		ws.SetReadDeadline(time.Now().Add(patience))
 		for {
 			_, _, err := ws.ReadMessage()
