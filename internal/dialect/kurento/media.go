@@ -1,0 +1,507 @@
+package kurento
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"switchboard/internal/core"
+	"switchboard/internal/media"
+)
+
+// webcam is the stream that every client of this protocol knows; it is meant
+// where none is named.
+const webcam = "webcam"
+
+// endpoint is one media connection of the client's: a publication, or the
+// reception of one. Endpoints are values, so that a resumed session can take
+// over a copy.
+type endpoint struct {
+	user        string // whose media it carries
+	stream      string
+	own         bool // the client sends on it
+	participant core.ParticipantID
+	publication core.PublicationID
+	transport   *core.Transport
+	ufrags      string // of the client's offer, each between spaces (RFC 8839 section 5.4)
+}
+
+// name is how candidates name the endpoint: the bare user for the stream that
+// every client knows (dossier 0.8), user_stream for others.
+func (e *endpoint) name() string {
+	if e.stream == webcam {
+		return e.user
+	}
+	return e.user + "_" + e.stream
+}
+
+// sender is how subscriptions name it.
+func (e *endpoint) sender() string { return e.user + "_" + e.stream }
+
+// takes tells whether a candidate is for this endpoint. Clients that know one
+// stream only use the bare name for each stream of a user they receive, and
+// only the ufrag, where the browser adds it, tells candidates of a former
+// connection from those of the present one.
+func (e *endpoint) takes(name, ufrag string) bool {
+	if name != e.name() && (e.own || name != e.user) {
+		return false
+	}
+	return ufrag == "" || strings.Contains(e.ufrags, " "+ufrag+" ")
+}
+
+// early is a candidate that came before the offer it belongs to (dossier 3.3).
+type early struct {
+	endpoint  string
+	ufrag     string
+	candidate media.Candidate
+}
+
+const (
+	mostEarly          = 256  // candidates kept; the oldest go
+	mostCandidateBytes = 1024 // of one candidate with its endpoint's name
+	mostStreamBytes    = 64   // of a stream's name
+)
+
+// publishVideo starts to send: seed 3, dossier 2.2. doLoopback is taken from
+// either place. A stream that is published already is replaced.
+func (c *conversation) publishVideo(r *request) {
+	if c.me == nil {
+		c.fail(r, notInRoom(c.key()))
+		return
+	}
+	offer, f1 := r.params.text("sdpOffer")
+	stream, f2 := c.streamName(r)
+	inside, f3 := flag(r.params["doLoopback"], "doLoopback")
+	beside, f4 := flag(r.loopback, "doLoopback")
+	for _, f := range []*fault{f1, f2, f3, f4} {
+		if f != nil {
+			c.fail(r, f)
+			return
+		}
+	}
+	loopback := inside || beside
+	e := &endpoint{user: c.me.Name(), stream: stream, own: true, participant: c.me.ID()}
+	c.negotiate(&task{request: r, endpoint: e, loopback: loopback}, offer,
+		media.TransportOptions{Receive: true, Send: loopback, Data: c.dataChannels, VideoKbps: c.o.MaxVideoKbps})
+}
+
+func (c *conversation) streamName(r *request) (string, *fault) {
+	stream, f := r.params.optional("stream", webcam)
+	if f == nil && (stream == "" || len(stream) > mostStreamBytes) {
+		return "", faultf(codeInvalidParams, "Request element 'stream' must have 1 to %d bytes", mostStreamBytes)
+	}
+	return stream, f
+}
+
+// negotiate opens a transport for an endpoint and has its offer answered.
+func (c *conversation) negotiate(t *task, offer string, o media.TransportOptions) {
+	transport, err := c.c.Session().OpenTransport(o)
+	if err != nil {
+		c.fail(t.request, noEndpoint(t.endpoint, err))
+		return
+	}
+	t.endpoint.transport = transport
+	t.endpoint.ufrags = ufragsOf(offer)
+	c.addEarly(t.endpoint)
+	if err := transport.Answer(offer); err != nil {
+		transport.Close()
+		c.fail(t.request, c.sdpFault(t.endpoint, err))
+		return
+	}
+	c.waiting = t
+}
+
+// answered goes on when an offer was answered.
+func (c *conversation) answered(f core.AnswerMade) {
+	t := c.waiting
+	if t == nil || t.endpoint == nil || t.endpoint.transport.ID() != f.Transport {
+		return // of a connection that was given up meanwhile
+	}
+	c.settled()
+	var refused *fault
+	switch {
+	case f.Err != nil:
+		refused = c.sdpFault(t.endpoint, f.Err)
+	case t.endpoint.own:
+		refused = c.publish(t, f.Answer)
+	default:
+		refused = c.receive(t, f.Answer)
+	}
+	if refused != nil {
+		t.endpoint.transport.Close()
+		c.fail(t.request, refused)
+	} else {
+		c.keep()
+		c.reply(t.request, answerResult{f.Answer.SDP, c.key()})
+	}
+	c.next()
+}
+
+// publish offers in the room what the client is going to send. Others are told
+// by the core.
+func (c *conversation) publish(t *task, a media.Answer) *fault {
+	e := t.endpoint
+	if len(a.Tracks) == 0 && !a.Data {
+		f := c.sdpFault(e, errors.New("nothing is sent"))
+		f.code = codeSDP
+		return f
+	}
+	c.drop(func(o *endpoint) bool { return o.own && o.stream == e.stream })
+	info, err := c.me.Publish(core.PublishRequest{Name: e.stream, Transport: e.transport.ID(), Tracks: a.Tracks})
+	if gone(err) {
+		return notInRoom(c.key())
+	}
+	if err != nil {
+		return faultOf(err)
+	}
+	if t.loopback {
+		_, err = c.me.Subscribe(core.SubscribeRequest{Participant: e.participant, Publication: e.stream,
+			Transport: e.transport.ID(), Loopback: true, Data: a.Data})
+		if err != nil {
+			return noEndpoint(e, err) // closing the transport takes the publication back
+		}
+	}
+	e.publication = info.ID
+	c.endpoints = append(c.endpoints, *e)
+	return nil
+}
+
+// unpublishVideo stops to send: seed 5, dossier 2.3.
+func (c *conversation) unpublishVideo(r *request) {
+	if c.me == nil {
+		c.fail(r, notInRoom(c.key()))
+		return
+	}
+	stream, f := c.streamName(r)
+	if f != nil {
+		c.fail(r, f)
+		return
+	}
+	if !c.drop(func(e *endpoint) bool { return e.own && e.stream == stream }) {
+		c.fail(r, faultf(codeNotStreaming, "Participant '%s' is not streaming media", c.me.Name()))
+		return
+	}
+	c.keep()
+	c.done(r)
+}
+
+// receiveVideoFrom starts to receive what somebody publishes: seed 7, dossier
+// 2.4. From oneself it is a loopback, allowed while publishing. A second
+// request for the same stream replaces the first.
+func (c *conversation) receiveVideoFrom(r *request) {
+	if c.me == nil {
+		c.fail(r, notInRoom(c.key()))
+		return
+	}
+	sender, f1 := r.params.text("sender")
+	offer, f2 := r.params.text("sdpOffer")
+	if f1 != nil || f2 != nil {
+		c.fail(r, firstOf(f1, f2))
+		return
+	}
+	from, stream, found := c.publisher(sender)
+	switch {
+	case !found:
+		c.fail(r, noSender(shorten(from.Name), c.me.Room().Name()))
+	case stream == "" && from.ID == c.me.ID():
+		c.fail(r, faultf(codeNotStreaming, "Can loopback only when publishing media"))
+	case stream == "":
+		c.fail(r, notStreaming(from.Name, c.me.Room().Name()))
+	default:
+		e := &endpoint{user: from.Name, stream: stream, participant: from.ID}
+		c.negotiate(&task{request: r, endpoint: e}, offer, media.TransportOptions{Send: true, Data: c.dataChannels})
+	}
+}
+
+func firstOf(a, b *fault) *fault {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// receive subscribes to what the endpoint was negotiated for.
+func (c *conversation) receive(t *task, a media.Answer) *fault {
+	e, room := t.endpoint, c.me.Room().Name()
+	_, err := c.me.Subscribe(core.SubscribeRequest{Participant: e.participant, Publication: e.stream,
+		Transport: e.transport.ID(), Loopback: e.participant == c.me.ID(), Data: a.Data})
+	if err != nil {
+		var known *core.Error
+		switch {
+		case !c.me.Present():
+			return notInRoom(c.key())
+		case gone(err):
+			return noSender(e.user, room)
+		case errors.As(err, &known) && known.Kind == core.NotFound && known.Subject == core.AboutPublication:
+			return notStreaming(e.user, room)
+		}
+		return noEndpoint(e, err)
+	}
+	e.publication = c.publicationOf(e)
+	c.drop(func(o *endpoint) bool { return !o.own && o.participant == e.participant && o.stream == e.stream })
+	c.endpoints = append(c.endpoints, *e)
+	return nil
+}
+
+func (c *conversation) publicationOf(e *endpoint) core.PublicationID {
+	p, err := c.me.Lookup(e.user)
+	if err != nil {
+		return ""
+	}
+	for _, pub := range p.Publications {
+		if pub.Name == e.stream {
+			return pub.ID
+		}
+	}
+	return ""
+}
+
+// unsubscribeFromVideo stops to receive: seed 8, dossier 2.5. Not to have
+// received is no error.
+func (c *conversation) unsubscribeFromVideo(r *request) {
+	if c.me == nil {
+		c.fail(r, notInRoom(c.key()))
+		return
+	}
+	sender, f := r.params.text("sender")
+	if f != nil {
+		c.fail(r, f)
+		return
+	}
+	if !c.drop(func(e *endpoint) bool { return !e.own && e.sender() == sender }) {
+		from, stream, found := c.publisher(sender)
+		if !found {
+			c.fail(r, faultf(codeUserNotFound, "User %s not found in room %s", shorten(from.Name), c.me.Room().Name()))
+			return
+		}
+		c.drop(func(e *endpoint) bool { return !e.own && e.participant == from.ID && e.stream == stream })
+	}
+	c.keep()
+	c.reply(r, answerResult{"", c.key()}) // iOS wants the empty answer
+}
+
+// publisher finds whose stream a sender names (dossier 2.4): the longest name
+// in the room that leaves one of that member's streams over; else what is
+// before the last underscore, before the first, or all of it. stream is empty
+// when they publish nothing that fits; when nobody is found, the participant
+// has only the name that was looked for.
+func (c *conversation) publisher(sender string) (p core.ParticipantInfo, stream string, found bool) {
+	if len(sender) > mostStreamBytes+1+c.o.Hub.Limits().NameBytes {
+		return core.ParticipantInfo{Name: sender}, "", false
+	}
+	for i := len(sender) - 1; i > 0; i-- {
+		if sender[i] != '_' {
+			continue
+		}
+		if p, err := c.me.Lookup(sender[:i]); err == nil && streams(p, sender[i+1:]) {
+			return p, sender[i+1:], true
+		}
+	}
+	last := sender
+	if i := strings.LastIndexByte(sender, '_'); i > 0 {
+		last = sender[:i]
+	}
+	first, _, _ := strings.Cut(sender, "_")
+	for _, name := range []string{last, first, sender} {
+		if p, err := c.me.Lookup(name); err == nil {
+			return p, c.onlyStream(p, sender), true
+		}
+	}
+	return core.ParticipantInfo{Name: last}, "", false
+}
+
+// onlyStream finds what a client means that knows one stream only, of a member
+// whose streams have other names.
+func (c *conversation) onlyStream(p core.ParticipantInfo, sender string) string {
+	if len(p.Publications) > 0 && (sender == p.Name || sender == p.Name+"_"+webcam) {
+		return p.Publications[0].Name
+	}
+	return ""
+}
+
+func streams(p core.ParticipantInfo, name string) bool {
+	return slices.ContainsFunc(p.Publications, func(pub core.PublicationInfo) bool { return pub.Name == name })
+}
+
+// onIceCandidate takes a candidate of the client's: seed 9, dossier 2.6. One
+// that comes before its offer is kept, and late ones are no error.
+func (c *conversation) onIceCandidate(r *request) {
+	if c.me == nil {
+		c.fail(r, notInRoom(c.key()))
+		return
+	}
+	name, f1 := r.params.text("endpointName")
+	text, f2 := r.params.text("candidate")
+	mid, f3 := r.params.optional("sdpMid", "")
+	index, f4 := r.params.number("sdpMLineIndex", -1)
+	for _, f := range []*fault{f1, f2, f3, f4} {
+		if f != nil {
+			c.fail(r, f)
+			return
+		}
+	}
+	if len(name)+len(text)+len(mid) > mostCandidateBytes {
+		c.fail(r, faultf(codeInvalidParams, "A candidate can have at most %d bytes", mostCandidateBytes))
+		return
+	}
+	if f := c.addCandidate(name, media.Candidate{Candidate: text, Mid: mid, Line: index}); f != nil {
+		c.fail(r, f)
+		return
+	}
+	c.done(r)
+}
+
+func (c *conversation) addCandidate(name string, candidate media.Candidate) *fault {
+	ufrag := ufragOf(candidate.Candidate)
+	taken := false
+	for i := range c.endpoints {
+		e := &c.endpoints[i]
+		if !e.takes(name, ufrag) {
+			continue
+		}
+		taken = true
+		if err := e.transport.AddCandidate(candidate); core.KindOf(err) == core.Invalid {
+			return &fault{code: codeWebRTC, message: "Unable to add the candidate", detail: err.Error()}
+		}
+	}
+	if !taken {
+		if len(c.early) == mostEarly {
+			c.early = slices.Delete(c.early, 0, 1)
+		}
+		c.early = append(c.early, early{name, ufrag, candidate})
+	}
+	return nil
+}
+
+// addEarly gives an endpoint the candidates that came before its offer.
+func (c *conversation) addEarly(e *endpoint) {
+	c.early = slices.DeleteFunc(c.early, func(k early) bool {
+		if !e.takes(k.endpoint, k.ufrag) {
+			return false
+		}
+		_ = e.transport.AddCandidate(k.candidate) // it was accepted when it came; an unusable one is no loss
+		return true
+	})
+	if len(c.early) == 0 {
+		c.early = nil
+	}
+}
+
+// ufragOf returns the ufrag that a browser adds to a candidate (RFC 8839
+// section 5.1 extensions), or nothing.
+func ufragOf(candidate string) string {
+	_, rest, found := strings.Cut(candidate, " ufrag ")
+	if !found {
+		return ""
+	}
+	ufrag, _, _ := strings.Cut(rest, " ")
+	return ufrag
+}
+
+// ufragsOf returns the ufrags of an offer, each between spaces.
+func ufragsOf(offer string) string {
+	const attribute = "\na=ice-ufrag:"
+	all := " "
+	for {
+		_, rest, found := strings.Cut(offer, attribute)
+		if !found {
+			return all
+		}
+		ufrag, _, _ := strings.Cut(rest, "\n")
+		ufrag = strings.TrimSpace(ufrag)
+		if !strings.Contains(all, " "+ufrag+" ") && len(all) < mostCandidateBytes {
+			all += ufrag + " "
+		}
+		offer = rest
+	}
+}
+
+// endpointOf finds the endpoint of a transport, the one being negotiated
+// included.
+func (c *conversation) endpointOf(id media.TransportID) *endpoint {
+	if c.waiting != nil && c.waiting.endpoint != nil && c.waiting.endpoint.transport.ID() == id {
+		return c.waiting.endpoint
+	}
+	for i := range c.endpoints {
+		if c.endpoints[i].transport.ID() == id {
+			return &c.endpoints[i]
+		}
+	}
+	return nil
+}
+
+// candidateFound tells a candidate of the server's: seed 10, dossier 3.3. The
+// same candidates stand in the answer.
+func (c *conversation) candidateFound(f core.CandidateFound) {
+	if e := c.endpointOf(f.Transport); e != nil {
+		c.write(notification("iceCandidate", candidateParams{EndpointName: e.name(), Candidate: f.Candidate.Candidate,
+			SDPMid: f.Candidate.Mid, SDPMLineIndex: max(0, f.Candidate.Line)}))
+	}
+}
+
+// mediaFailed tells that a media connection is gone for good: seed 16, dossier
+// 2.10. What it carried is taken back, so that others do not look at a still
+// picture.
+func (c *conversation) mediaFailed(id media.TransportID, reason string) {
+	e := c.endpointOf(id)
+	if e == nil || (c.waiting != nil && c.waiting.endpoint == e) {
+		return // the answer that is awaited tells the outcome
+	}
+	text := fmt.Sprintf("MEDIA_CONNECTION_FAILED: endpoint '%s': %s(errCode=%d)", e.name(), reason, codeWebRTC)
+	c.write(notification("mediaError", mediaErrorParams{text}))
+	c.drop(func(o *endpoint) bool { return o.transport.ID() == id })
+	c.keep()
+}
+
+// drop closes endpoints and forgets them. It tells whether there were any.
+func (c *conversation) drop(which func(*endpoint) bool) bool {
+	before := len(c.endpoints)
+	rest := make([]endpoint, 0, before)
+	for i := range c.endpoints {
+		if e := &c.endpoints[i]; which(e) {
+			e.transport.Close()
+		} else {
+			rest = append(rest, *e)
+		}
+	}
+	c.endpoints = rest
+	return len(rest) < before
+}
+
+// dropPublication closes what received a publication that ended.
+func (c *conversation) dropPublication(id core.PublicationID) {
+	if c.drop(func(e *endpoint) bool { return !e.own && e.publication == id }) {
+		c.keep()
+	}
+}
+
+// dropParticipant closes what received from somebody who left.
+func (c *conversation) dropParticipant(id core.ParticipantID) {
+	if c.drop(func(e *endpoint) bool { return !e.own && e.participant == id }) {
+		c.keep()
+	}
+}
+
+// sdpFault says that an offer could not be answered.
+func (c *conversation) sdpFault(e *endpoint, err error) *fault {
+	if kind := core.KindOf(err); kind != core.Invalid && kind != core.Conflict {
+		return noEndpoint(e, err)
+	}
+	f := faultf(codeSDP, "Unable to generate SDP answer when subscribing '%s' to '%s'", c.me.Name(), e.user)
+	if e.own {
+		f = faultf(codeSDP, "Error generating SDP response for publishing user %s", e.user)
+	}
+	f.detail = err.Error()
+	return f
+}
+
+// noEndpoint says that no media connection could be made.
+func noEndpoint(e *endpoint, err error) *fault {
+	f := faultf(codeEndpoint, "Unable to create subscriber endpoint")
+	if e.own {
+		f = faultf(codeEndpoint, "Unable to create publisher endpoint")
+	}
+	f.detail = err.Error()
+	return f
+}
