@@ -1,0 +1,243 @@
+// Package browser proves with a real Chromium that people meet by way of this server: with its own page, and with a
+// client of the room protocol that knows nothing of us. It owns the running binary, the browser and the pages, one test
+// at a time; it must not know anything of the server's inside.
+package browser
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	// root is the top of the source tree, seen from here.
+	root = "../.."
+	// patience is how long anything may take that a person would wait for; the machine may be busy.
+	patience = 30 * time.Second
+	// between is the pause between two looks at something that is awaited.
+	between = 50 * time.Millisecond
+)
+
+// unavailable ends a test for which something is missing on this machine. Where tests count, in CI, that is a failure.
+func unavailable(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// eventually looks until ready says yes, or fails the test with the reason that ready gave last.
+func eventually(t *testing.T, what string, ready func() (bool, string)) {
+	t.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	look := time.NewTicker(between)
+	defer look.Stop()
+	for {
+		ok, why := ready()
+		if ok {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-deadline.C:
+			t.Fatalf("waited %v for: %s\n%s", patience, what, why)
+		}
+	}
+}
+
+// build compiles the server once for all tests.
+var build = sync.OnceValues(func() (string, error) {
+	if _, err := os.Stat(filepath.Join(root, "internal/web/dist/index.html")); errors.Is(err, fs.ErrNotExist) {
+		return "", errors.New("the pages were not built; run `make ui`")
+	}
+	dir, err := os.MkdirTemp("", "switchboard-browser-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "switchboard")
+	cmd := exec.Command("go", "build", "-o", binary, ".")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binary, err := build(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(binary))
+	}
+	os.Exit(code)
+}
+
+// server is the binary, running with a data directory of its own.
+type server struct {
+	t       *testing.T
+	binary  string
+	data    string
+	address string // HOST:PORT of the pages
+	media   string // HOST:PORT of the media
+	output  *output
+	cmd     *exec.Cmd
+	exited  chan error
+}
+
+// startServer starts the server on free ports and waits until it is ready. It is stopped when the test ends.
+func startServer(t *testing.T) *server {
+	t.Helper()
+	binary, err := build()
+	if err != nil {
+		unavailable(t, err.Error())
+	}
+	s := &server{t: t, binary: binary, data: t.TempDir(), address: freeTCP(t), media: freeUDP(t), output: &output{}}
+	t.Cleanup(func() {
+		s.stop()
+		if t.Failed() {
+			t.Logf("the server said:\n%s", s.output)
+		}
+	})
+	s.start()
+	return s
+}
+
+func (s *server) start() {
+	s.t.Helper()
+	s.cmd = exec.Command(s.binary, "serve", "--listen", s.address, "--data", s.data,
+		"--set", "media.address="+s.media, "--set", "shutdown.drain=1s", "--set", "log.level=debug")
+	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatalf("start the server: %v", err)
+	}
+	exited := make(chan error, 1)
+	s.exited = exited
+	go func(cmd *exec.Cmd) { exited <- cmd.Wait() }(s.cmd)
+	eventually(s.t, "the server to be ready", func() (bool, string) {
+		select {
+		case err := <-exited:
+			exited <- err
+			s.t.Fatalf("the server ended: %v\n%s", err, s.output)
+		default:
+		}
+		answer, err := http.Get("http://" + s.address + "/readyz")
+		if err != nil {
+			return false, err.Error()
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode == http.StatusOK, answer.Status
+	})
+}
+
+// stop asks the server to end and waits for it; a server that does not end fails the test.
+func (s *server) stop() {
+	s.t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // if it has ended already, that is seen below
+	select {
+	case err := <-s.exited:
+		if err != nil {
+			s.t.Errorf("the server ended badly: %v", err)
+		}
+	case <-time.After(patience):
+		_ = s.cmd.Process.Kill()
+		<-s.exited
+		s.t.Errorf("the server did not end within %v of being asked to", patience)
+	}
+	s.cmd = nil
+}
+
+func freeTCP(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("find a free port: %v", err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func freeUDP(t *testing.T) string {
+	t.Helper()
+	l, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("find a free port: %v", err)
+	}
+	defer l.Close()
+	return l.LocalAddr().String()
+}
+
+// output keeps what a process writes.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+// String returns the last part of what was written; all of it would bury what matters.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	const most = 20_000
+	text := o.buf.String()
+	return text[max(0, len(text)-most):]
+}
+
+// startBrowser starts Chromium with a camera and a microphone that exist only in software. Each page that is opened in it
+// has storage of its own.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	path := os.Getenv("SWITCHBOARD_TEST_CHROMIUM")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path == "" {
+			path, _ = exec.LookPath(name)
+		}
+	}
+	if path == "" {
+		unavailable(t, "no Chromium on this machine: apt-get install chromium, or set SWITCHBOARD_TEST_CHROMIUM")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox,
+		chromedp.Flag("use-fake-device-for-media-stream", "fps=15"),
+		chromedp.Flag("use-fake-ui-for-media-stream", true),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"),
+	)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	t.Cleanup(stop)
+	browser, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
+	t.Cleanup(func() {
+		cancel()
+		ended, give := context.WithTimeout(context.Background(), patience)
+		defer give()
+		if err := chromedp.Cancel(ended); err != nil && !errors.Is(err, chromedp.ErrInvalidContext) {
+			t.Logf("end the browser: %v", err)
+		}
+	})
+	if err := chromedp.Do(browser); err != nil {
+		t.Fatalf("start %s: %v", path, err)
+	}
+	return browser
+}

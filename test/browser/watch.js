@@ -1,0 +1,49 @@
+// Watches what a page receives. It is put into pages before their own scripts, and
+// only looks: the page runs as it would without.
+(() => {
+  const peers = [];
+  const Real = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Real {
+    constructor(...args) {
+      super(...args);
+      peers.push(this);
+    }
+  };
+
+  const marks = new Map();
+
+  // Counters of the connection that a video element plays from.
+  async function received(video) {
+    const track = video?.srcObject?.getVideoTracks()[0];
+    const peer = track ? peers.findIndex((p) => p.getReceivers().some((r) => r.track === track)) : -1;
+    if (peer < 0) return null;
+    const counters = { peer, state: peers[peer].connectionState, frames: 0, packets: 0, energy: 0 };
+    (await peers[peer].getStats()).forEach((r) => {
+      if (r.type !== "inbound-rtp") return;
+      counters.packets += r.packetsReceived;
+      if (r.kind === "video") counters.frames += r.framesDecoded;
+      else counters.energy += r.totalAudioEnergy ?? 0;
+    });
+    return counters;
+  }
+
+  window.watch = {
+    opened: () => peers.length,
+    received,
+
+    // Whether pictures, and sound where asked for, have come in since the first time this was asked for that name.
+    async flows(name, video, sound) {
+      const now = await received(video);
+      if (!now) return false;
+      const before = marks.get(name);
+      if (!before || before.peer !== now.peer) {
+        marks.set(name, now);
+        return false;
+      }
+      return now.frames >= before.frames + 10 && (!sound || now.energy > before.energy + 1e-5);
+    },
+
+    // Begins to count anew.
+    forget: () => marks.clear(),
+  };
+})();
