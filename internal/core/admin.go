@@ -43,7 +43,7 @@ func (a Admin) OpenRoom(id RoomID, p Policy) error {
 		return err
 	}
 	r.policy = p
-	after := r.settle()
+	after := r.settle(false)
 	r.mu.Unlock()
 	r.after(after)
 	return nil

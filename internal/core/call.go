@@ -3,6 +3,7 @@ package core
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,10 +41,12 @@ type (
 	// CallInvited asks a callee. Room is the room as it was just before they
 	// were invited to it, or nil.
 	CallInvited struct {
-		Call CallID    `json:"call"`
-		From SessionID `json:"from"`
-		Room *RoomInfo `json:"room,omitempty"`
-		Body []byte    `json:"body,omitempty"`
+		Call   CallID        `json:"call"`
+		From   SessionID     `json:"from"`
+		Room   *RoomInfo     `json:"room,omitempty"`
+		Place  ParticipantID `json:"place,omitempty"`  // who the callee is in the room
+		Status []byte        `json:"status,omitempty"` // of that place, see Session.SetStatus
+		Body   []byte        `json:"body,omitempty"`
 	}
 	// CallRinging tells the caller that a callee's device rings.
 	CallRinging struct {
@@ -77,7 +80,7 @@ const (
 )
 
 func (f CallInvited) weight() int {
-	n := len(f.Body) + 64
+	n := len(f.Body) + len(f.Status) + 64
 	if f.Room != nil {
 		n += f.Room.weight()
 	}
@@ -99,13 +102,16 @@ type call struct {
 	legs  []*leg      // guarded by mu
 	timer *time.Timer // guarded by mu
 	over  bool        // guarded by mu
+	// abandoned says that the caller is gone, perhaps while still calling;
+	// guarded by mu
+	abandoned bool
 }
 
 // leg is one callee's side of a call.
 type leg struct {
 	session *Session
-	place   *Participant // in mode invited; nil without a room; set before the callee is told
-	state   legState     // guarded by the call's mu
+	place   atomic.Pointer[Participant] // in mode invited; nil without a room; set before the callee is told
+	state   legState                    // guarded by the call's mu
 }
 
 // Call rings sessions. Nobody is waited for: ringing and answers come as
@@ -134,7 +140,7 @@ func (s *Session) Call(r CallRequest) (CallID, error) {
 	for i, l := range c.legs {
 		if err := c.invite(l, &r); err != nil {
 			for _, asked := range c.legs[:i] {
-				c.drop(asked, ReasonCancelled)
+				c.drop(asked, ReasonCancelled).lose(ReasonCancelled)
 			}
 			s.forgetCall(c)
 			return "", err
@@ -154,31 +160,40 @@ func (c *call) invite(l *leg, r *CallRequest) error {
 		return nil
 	}
 	err := l.session.invited(r, func(p *Participant, info RoomInfo) *Event {
-		l.place, p.invitation = p, c
-		return newEvent(CallInvited{Call: c.id, From: c.caller.id, Room: &info, Body: r.Body})
+		p.invitation = c
+		l.place.Store(p)
+		return newEvent(CallInvited{Call: c.id, From: c.caller.id, Room: &info, Place: p.id, Status: p.status, Body: r.Body})
 	})
 	if err != nil {
 		l.session.forgetCall(c)
+		return err
 	}
-	return err
+	c.mu.Lock()
+	abandoned := c.abandoned
+	c.mu.Unlock()
+	if abandoned { // perhaps before there was a place to lose
+		c.drop(l, ReasonCancelled).lose(ReasonCancelled)
+		return errSessionEnded
+	}
+	return nil
 }
 
 // invited gives the session a place in a room in mode invited, and posts what
 // tell makes of it before any later event of the room.
 func (s *Session) invited(r *CallRequest, tell func(*Participant, RoomInfo) *Event) error {
-	join := &JoinRequest{Room: r.Room, Name: string(s.id), Mode: ModeInvited, Create: r.Create}
+	s.mu.Lock()
+	status := s.status
+	s.mu.Unlock()
+	join := &JoinRequest{Room: r.Room, Name: string(s.id), Status: status, Mode: ModeInvited, Create: r.Create}
 	if err := s.mayJoin(join); err != nil {
 		return err
 	}
 	if err := s.reserve(); err != nil {
 		return err
 	}
+	defer s.release()
 	join.notify = func(p *Participant, info RoomInfo) { s.post(tell(p, info)) }
-	p, _, _, err := s.join(join)
-	if !s.settle(p) && p != nil {
-		p.room.remove(p, ReasonDisconnected, true)
-		return errSessionEnded
-	}
+	_, _, _, err := s.join(join)
 	return err
 }
 
@@ -284,14 +299,15 @@ func (s *Session) Accept(id CallID, r AnswerRequest) (*Participant, error) {
 	c.mu.Unlock()
 
 	for _, o := range losers {
-		c.drop(o, ReasonElsewhere)
+		c.drop(o, ReasonElsewhere).lose(ReasonElsewhere)
 	}
 	if c.room == "" {
 		return nil, nil
 	}
 	s.forgetCall(c)
 	c.caller.forgetCall(c)
-	return l.place, l.place.enter(r)
+	place := l.place.Load()
+	return place, place.enter(r)
 }
 
 // enter makes an invited participant a full one and tells the others.
@@ -305,15 +321,21 @@ func (p *Participant) enter(r AnswerRequest) error {
 	return nil
 }
 
-// drop ends a leg for its callee, who is told.
-func (c *call) drop(l *leg, why Reason) {
+// drop ends a leg for its callee, who is told, and returns the place that the
+// callee has to lose.
+func (c *call) drop(l *leg, why Reason) *Participant {
 	c.mu.Lock()
 	l.state = legOver
 	c.mu.Unlock()
 	l.session.forgetCall(c)
 	l.session.post(newEvent(CallEnded{Call: c.id, By: c.caller.id, Reason: why}))
-	if l.place != nil {
-		l.place.room.remove(l.place, why, true)
+	return l.place.Load()
+}
+
+// lose takes a place away from somebody who knows; nil is no place.
+func (p *Participant) lose(why Reason) {
+	if p != nil {
+		p.room.remove(p, why, true)
 	}
 }
 
@@ -322,20 +344,25 @@ func (c *call) drop(l *leg, why Reason) {
 // session.
 func (s *Session) Reject(id CallID, body []byte) error {
 	c := s.call(id)
-	if c == nil || !c.decline(s, ReasonRejected, body) {
+	if c == nil {
 		return errNoCall
 	}
+	place, ok := c.decline(s, ReasonRejected, body)
+	if !ok {
+		return errNoCall
+	}
+	place.lose(ReasonRejected)
 	return nil
 }
 
-// decline ends a callee's leg from the callee's side and tells false if there
-// is none that waits.
-func (c *call) decline(s *Session, why Reason, body []byte) bool {
+// decline ends a callee's leg from the callee's side and returns the place that
+// the callee has to lose. It tells false if there is no leg that waits.
+func (c *call) decline(s *Session, why Reason, body []byte) (*Participant, bool) {
 	c.mu.Lock()
 	l := c.find(s)
 	if l == nil || l.state >= legAnswered || c.over {
 		c.mu.Unlock()
-		return false
+		return nil, false
 	}
 	l.state = legOver
 	last := !slices.ContainsFunc(c.legs, func(o *leg) bool { return o.state != legOver })
@@ -348,10 +375,7 @@ func (c *call) decline(s *Session, why Reason, body []byte) bool {
 	if last {
 		c.caller.forgetCall(c)
 	}
-	if l.place != nil {
-		l.place.room.remove(l.place, why, true)
-	}
-	return true
+	return l.place.Load(), true
 }
 
 // Hangup ends a call: the caller gives up ringing, or either side ends an
@@ -382,10 +406,22 @@ func (s *Session) Hangup(id CallID, body []byte) error {
 // end is the end of a whole call by one side, or by the clock (nil). It tells
 // everybody but that side.
 func (c *call) end(by *Session, why Reason, body []byte) bool {
+	places, ok := c.stop(by, why, body)
+	if why == ReasonHangup {
+		why = ReasonCancelled // for those who never answered
+	}
+	for _, p := range places {
+		p.lose(why)
+	}
+	return ok
+}
+
+// stop is end, but for the places in a room that callees have to lose.
+func (c *call) stop(by *Session, why Reason, body []byte) (places []*Participant, ok bool) {
 	c.mu.Lock()
 	if c.over {
 		c.mu.Unlock()
-		return false
+		return nil, false
 	}
 	waiting := c.finish()
 	var answered *leg
@@ -410,22 +446,31 @@ func (c *call) end(by *Session, why Reason, body []byte) bool {
 		why = ReasonCancelled // for those who never answered
 	}
 	for _, l := range waiting {
-		c.drop(l, why)
+		if p := c.drop(l, why); p != nil {
+			places = append(places, p)
+		}
 	}
 	if answered != nil {
 		answered.session.forgetCall(c)
 	}
 	c.caller.forgetCall(c)
-	return true
+	return places, true
 }
 
-// lost takes a session that has ended out of the call.
+// abandon ends the call of a caller who is gone and returns the places in a
+// room that callees have to lose.
+func (c *call) abandon() []*Participant {
+	c.mu.Lock()
+	c.abandoned = true
+	c.mu.Unlock()
+	places, _ := c.stop(c.caller, ReasonCancelled, nil)
+	return places
+}
+
+// lost takes a callee whose session has ended out of the call; the place in a
+// room goes with the session.
 func (c *call) lost(s *Session, why Reason) {
-	if s == c.caller {
-		c.end(s, ReasonCancelled, nil)
-		return
-	}
-	if c.decline(s, why, nil) {
+	if _, declined := c.decline(s, why, nil); declined {
 		return
 	}
 	c.mu.Lock()
@@ -440,7 +485,10 @@ func (c *call) lost(s *Session, why Reason) {
 func (s *Session) call(id CallID) *call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.calls[id]
+	if i := slices.IndexFunc(s.calls, func(c *call) bool { return c.id == id }); i >= 0 {
+		return s.calls[i]
+	}
+	return nil
 }
 
 func (s *Session) keepCall(c *call) error {
@@ -452,15 +500,14 @@ func (s *Session) keepCall(c *call) error {
 	case len(s.calls) >= s.hub.limits.CallsPerSession:
 		return failure(Unavailable, AboutLimit, "too many calls at once: at most %d", s.hub.limits.CallsPerSession)
 	}
-	if s.calls == nil {
-		s.calls = map[CallID]*call{}
+	if !slices.Contains(s.calls, c) { // one can call oneself
+		s.calls = append(s.calls, c)
 	}
-	s.calls[c.id] = c
 	return nil
 }
 
 func (s *Session) forgetCall(c *call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, c.id)
+	s.calls = slices.DeleteFunc(s.calls, func(o *call) bool { return o == c })
 }

@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -126,7 +127,7 @@ func TestInvitationsThatFail(t *testing.T) {
 		{"callee gone", func(_, bob *client, _ core.CallID) error { bob.Close(); return nil },
 			[]string{"ended disconnected", "left"}, nil},
 		{"caller gone", func(ada, _ *client, _ core.CallID) error { ada.Close(); return nil },
-			nil, []string{"ended cancelled"}},
+			nil, []string{"ended cancelled", "left"}}, // the place goes last
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			h := newHouse(t, nil)
@@ -247,5 +248,114 @@ func TestAcceptAgainstCancel(t *testing.T) {
 		}
 		ada.facts()
 		bob.facts()
+	}
+}
+
+func TestTheInvitedBeginWithTheStatusOfTheirSession(t *testing.T) {
+	h := newHouse(t, nil)
+	ada, bob := h.connect(t), h.connect(t)
+	a, _ := ada.join(t, joinAs("ada"))
+	if err := bob.Session().SetStatus([]byte("busy")); err != nil {
+		t.Fatal(err)
+	}
+	ring(t, ada, into(a.Room(), bob))
+	joined, ok := ada.facts()[0].(core.ParticipantJoined)
+	if !ok || string(joined.Participant.Status) != "busy" || joined.Participant.Mode != core.ModeInvited {
+		t.Errorf("ada was told %+v", joined)
+	}
+	invited, _ := bob.facts()[0].(core.CallInvited)
+	place := bob.Session().Participant(invited.Place)
+	if place == nil || string(invited.Status) != "busy" {
+		t.Fatalf("bob was told %+v, place %v", invited, place)
+	}
+	if err := place.SetStatus([]byte("free")); err != nil {
+		t.Fatal(err)
+	}
+	expectCall(t, "ada", ada, "changed")
+	wantKind(t, bob.Session().SetStatus(make([]byte, 1<<20)), core.Invalid, core.AboutLimit)
+	if bob.Session().Participant("p0") != nil {
+		t.Error("a place that nobody has")
+	}
+}
+
+// TestOrderOfLeaving lets somebody end who is in several places: calls first,
+// then everything in the order of entering, then those they had invited.
+func TestOrderOfLeaving(t *testing.T) {
+	for range 10 { // an order by chance would show
+		h := newHouse(t, nil)
+		ada, bob, eve := h.connect(t), h.connect(t), h.connect(t)
+		var rooms []core.RoomID
+		place := func(c *client, name, room string) {
+			r := joinAs(name)
+			r.Room = core.NewRoomID(core.DefaultRealm, room)
+			p, _ := c.join(t, r)
+			rooms = append(rooms, p.Room())
+		}
+		if _, err := bob.Session().Watch("lobby"); err != nil {
+			t.Fatal(err)
+		}
+		place(bob, "bob", "one")
+		place(ada, "ada", "one")
+		if err := ada.Session().Announce("lobby", nil); err != nil {
+			t.Fatal(err)
+		}
+		place(bob, "bob", "two")
+		place(ada, "ada", "two")
+		place(bob, "bob", "three")
+		place(ada, "ada", "three")
+		ring(t, ada, into(rooms[0], eve))
+		ring(t, bob, into(core.NewRoomID(core.DefaultRealm, "four"), ada))
+		bob.facts()
+		ada.Close()
+		got := callKinds(bob.facts())
+		want := []string{"ended disconnected", "left ada disconnected", "withdrawn", "left ada disconnected", "left ada disconnected",
+			"left " + string(eve.Session().ID()) + " cancelled"}
+		if !slices.Equal(got, want) {
+			t.Fatalf("told %q, want %q", got, want)
+		}
+		expectCall(t, "eve", eve, "invited", "ended cancelled", "left ada disconnected")
+	}
+}
+
+// TestCallingWhileEnding ends a session while it calls others into a room: no
+// invitation outlives it.
+func TestCallingWhileEnding(t *testing.T) {
+	h := newHouse(t, nil)
+	bob, eve := h.connect(t), h.connect(t)
+	for range 300 {
+		ada := h.connect(t)
+		var both sync.WaitGroup
+		both.Go(func() { _, _ = ada.Session().Call(into(core.NewRoomID(core.DefaultRealm, "ops"), bob, eve)) })
+		both.Go(func() { ada.Session().End(core.ReasonEvicted) })
+		both.Wait()
+		for _, c := range []*client{bob, eve} {
+			if left := c.Session().Participants(); len(left) != 0 {
+				t.Fatalf("still invited: %v", callKinds(c.facts()))
+			}
+			c.facts()
+		}
+	}
+	if got := h.Counts(); got.Rooms != 0 || got.Participants != 0 {
+		t.Errorf("left behind: %+v", got)
+	}
+}
+
+// TestEndingWhileBeingCalled is the same from the other side.
+func TestEndingWhileBeingCalled(t *testing.T) {
+	h := newHouse(t, nil)
+	ada := h.connect(t)
+	for range 300 {
+		bob := h.connect(t)
+		r := into(core.NewRoomID(core.DefaultRealm, "ops"), bob)
+		var both sync.WaitGroup
+		both.Go(func() { _, _ = ada.Session().Call(r) })
+		both.Go(bob.Close)
+		both.Wait()
+	}
+	if got := h.Counts(); got.Rooms != 0 || got.Participants != 0 {
+		t.Errorf("left behind: %+v", got)
+	}
+	if id, err := ada.Session().Call(into(core.NewRoomID(core.DefaultRealm, "ops"), h.connect(t))); err != nil {
+		t.Errorf("another call: %v %v", id, err)
 	}
 }

@@ -18,6 +18,12 @@ type directory struct {
 	closed   bool             // empty and out of the hub; guarded by mu
 }
 
+// stay is what a session has to do with a directory.
+type stay struct {
+	directory *directory
+	announced uint64 // counts what the session entered; 0: not announced; guarded by the session's mu
+}
+
 // announcement is a session listed in a directory.
 type announcement struct {
 	session *Session
@@ -89,33 +95,45 @@ func (d *directory) find(s *Session) int {
 
 // enter notes in the session that it has something in the directory, so that it
 // is taken out at the end. Callers hold d.mu.
-func (s *Session) enter(d *directory) error {
+func (s *Session) enter(d *directory, announced bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	in := s.directories[d.id]
 	switch {
 	case s.ended:
 		return errSessionEnded
-	case s.directories[d.id] != nil:
-		return nil
+	case in != nil:
 	case len(s.directories) >= s.hub.limits.DirectoriesPerSession:
 		return failure(Unavailable, AboutLimit, "too many directories: at most %d", s.hub.limits.DirectoriesPerSession)
 	}
 	if s.directories == nil {
-		s.directories = map[DirectoryID]*directory{}
+		s.directories = map[DirectoryID]*stay{}
 	}
-	s.directories[d.id] = d
+	if in == nil {
+		in = &stay{directory: d}
+		s.directories[d.id] = in
+	}
+	if announced {
+		s.entries++
+		in.announced = s.entries
+	}
 	return nil
 }
 
 // exit takes the note back when the session has nothing left there. Callers
 // hold d.mu.
 func (s *Session) exit(d *directory) {
-	if slices.Contains(d.watchers, s) || d.find(s) >= 0 {
-		return
-	}
+	watches, announced := slices.Contains(d.watchers, s), d.find(s) >= 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.directories, d.id)
+	in := s.directories[d.id]
+	switch {
+	case in == nil:
+	case !watches && !announced:
+		delete(s.directories, d.id)
+	case !announced:
+		in.announced = 0
+	}
 }
 
 func (s *Session) checkName(kind, name string) error {
@@ -140,7 +158,7 @@ func (s *Session) Watch(id DirectoryID) (DirectoryInfo, error) {
 	if slices.Contains(d.watchers, s) {
 		return DirectoryInfo{}, failure(Conflict, AboutRequest, "directory '%s' is watched already", id)
 	}
-	if err := s.enter(d); err != nil {
+	if err := s.enter(d, false); err != nil {
 		return DirectoryInfo{}, err
 	}
 	d.watchers = append(d.watchers, s)
@@ -228,7 +246,7 @@ func (s *Session) Announce(id DirectoryID, status []byte) error {
 	if d.find(s) >= 0 {
 		return failure(Conflict, AboutRequest, "listed in directory '%s' already", id)
 	}
-	if err := s.enter(d); err != nil {
+	if err := s.enter(d, true); err != nil {
 		return err
 	}
 	d.sessions = append(d.sessions, announcement{s, status})

@@ -2,6 +2,8 @@ package core_test
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"switchboard/internal/core"
 )
@@ -91,5 +93,42 @@ func TestWatcherWhoLeavesIsForgotten(t *testing.T) {
 	a.Leave()
 	if got := h.Counts(); got.Directories != 0 || got.Rooms != 0 {
 		t.Errorf("left behind: %+v", got)
+	}
+}
+
+func TestEmptyRoomListedWhileItLingers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, nil)
+		watcher, ada := h.connect(t), h.connect(t)
+		r := joinAs("ada")
+		r.Create.Linger = time.Minute
+		a, _ := ada.join(t, r)
+		a.Leave()
+		if _, err := watcher.Session().Watch("lobby"); err != nil {
+			t.Fatal(err)
+		}
+		if err := watcher.Session().AnnounceRoom("lobby", a.Room()); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, watcher, "listed ops")
+		time.Sleep(2 * time.Minute) // virtual
+		synctest.Wait()
+		expect(t, watcher, "unlisted ops")
+		ada.join(t, joinAs("ada"))
+		if err := watcher.Session().AnnounceRoom("lobby", a.Room()); err != nil {
+			t.Errorf("a new room of the name: %v", err)
+		}
+	})
+}
+
+func TestRoomOfAFailedJoinDoesNotLinger(t *testing.T) {
+	h := newHouse(t, nil)
+	ada := h.connect(t)
+	r := joinAs("ada")
+	r.Create = &core.Policy{Linger: time.Hour}
+	_, _, err := ada.Session().Join(r)
+	wantKind(t, err, core.Denied, core.AboutPermission)
+	if got := h.Counts().Rooms; got != 0 {
+		t.Errorf("%d rooms left", got)
 	}
 }

@@ -71,6 +71,7 @@ type Participant struct {
 	name       string // set once
 	display    string // set once
 	permission Permission
+	entered    uint64 // counts what the session entered; set once
 
 	invitation    *call                            // while invited; guarded by room.mu
 	mode          Mode                             // guarded by room.mu
@@ -90,11 +91,8 @@ func (s *Session) Join(r JoinRequest) (*Participant, RoomInfo, error) {
 	if err := s.reserve(); err != nil {
 		return nil, RoomInfo{}, err
 	}
+	defer s.release()
 	p, info, replaced, err := s.join(&r)
-	if !s.settle(p) && p != nil {
-		p.room.remove(p, ReasonDisconnected, true)
-		return nil, RoomInfo{}, errSessionEnded
-	}
 	if replaced != nil {
 		replaced.session.End(ReasonReplaced)
 	}
@@ -133,6 +131,9 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 	var routes media.Routes
 	p, err = s.newParticipant(room, r)
 	if err == nil {
+		err = s.hold(p)
+	}
+	if err == nil {
 		if taken := room.names[p.name]; taken != nil {
 			replaced = taken
 			routes = room.vacate(taken, ReasonReplaced, true)
@@ -149,14 +150,17 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 			room.linger = nil
 		}
 	}
-	a := room.settle() // a room made for a join that failed goes again
+	a := room.settle(fresh && err != nil) // a room made for a join that failed goes again
 	room.mu.Unlock()
 	a.routes = routes
 	if fresh && err == nil {
 		s.hub.log.Info("room opened", "room", room.id, "by", s.id, "via", s.via)
 	}
 	room.after(a)
-	return p, info, replaced, err
+	if err != nil {
+		return nil, RoomInfo{}, nil, err
+	}
+	return p, info, replaced, nil
 }
 
 // newParticipant checks whether the room lets the newcomer in, and under which

@@ -145,7 +145,7 @@ func (r *Room) remove(p *Participant, why Reason, told bool) {
 		return
 	}
 	routes := r.vacate(p, why, told)
-	a := r.settle()
+	a := r.settle(false)
 	r.mu.Unlock()
 	a.routes, a.gone = routes, []*Participant{p}
 	r.after(a)
@@ -165,14 +165,14 @@ func (r *Room) vacate(p *Participant, why Reason, told bool) media.Routes {
 	return routes
 }
 
-// settle closes a room that became empty, or lets it linger. Callers hold r.mu
-// and do what is left after letting go of it.
-func (r *Room) settle() (a aftermath) {
+// settle closes a room that became empty, or lets it linger, unless nobody has
+// ever been in it. Callers hold r.mu and do what is left after letting go of it.
+func (r *Room) settle(unused bool) (a aftermath) {
 	if len(r.participants) > 0 || r.policy.Persistent || r.closed || r.linger != nil {
 		return a
 	}
 	a.freed = r.unlist()
-	if r.policy.Linger <= 0 {
+	if r.policy.Linger <= 0 || unused {
 		r.shut()
 		a.closed = true
 		return a
@@ -180,12 +180,13 @@ func (r *Room) settle() (a aftermath) {
 	var timer *time.Timer
 	timer = time.AfterFunc(r.policy.Linger, func() {
 		r.mu.Lock()
-		over := r.linger == timer && len(r.participants) == 0
-		if over {
+		over := aftermath{closed: r.linger == timer && len(r.participants) == 0}
+		if over.closed {
+			over.freed = r.unlist() // somebody may have listed it while it was empty
 			r.shut()
 		}
 		r.mu.Unlock()
-		r.after(aftermath{closed: over})
+		r.after(over)
 	})
 	r.linger = timer
 	return a

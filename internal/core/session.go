@@ -1,7 +1,9 @@
 package core
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,8 +32,10 @@ type Session struct {
 	participants map[ParticipantID]*Participant   // guarded by mu
 	joining      int                              // places reserved; guarded by mu
 	transports   map[media.TransportID]*Transport // guarded by mu
-	directories  map[DirectoryID]*directory       // watched or announced in; guarded by mu
-	calls        map[CallID]*call                 // guarded by mu
+	directories  map[DirectoryID]*stay            // watched or announced in; guarded by mu
+	calls        []*call                          // in order of beginning; guarded by mu
+	entries      uint64                           // counts what the session entered; guarded by mu
+	status       []byte                           // see SetStatus; guarded by mu
 	kept         any                              // the dialect's, see Connection.Keep; guarded by mu
 	ended        bool                             // guarded by mu
 	done         chan struct{}                    // closed when everything is released
@@ -126,9 +130,10 @@ func (s *Session) endIfOn(c *Connection, why Reason) {
 	}
 }
 
-// End leaves every room, closes every transport, withdraws from every
-// directory, and tells the connection. It returns when all of that is done; a
-// second call waits for the first.
+// End gives up every call, leaves rooms and directories in the order in which
+// they were entered, closes every transport, and tells the connection. Those
+// whom the session had invited to rooms lose their places last. It returns when
+// all of that is done; a second call waits for the first.
 func (s *Session) End(why Reason) {
 	s.mu.Lock()
 	if s.ended {
@@ -140,25 +145,77 @@ func (s *Session) End(why Reason) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	participants, transports, directories, calls := s.participants, s.transports, s.directories, s.calls
+	transports, calls, exits := s.transports, s.calls, s.exits(why)
 	s.participants, s.transports, s.directories, s.calls = nil, nil, nil, nil
 	s.mu.Unlock()
 
 	s.hub.removeSession(s)
-	for _, c := range calls {
-		c.lost(s, why)
+	invited := s.giveUp(calls, why)
+	for _, e := range exits {
+		e.leave()
 	}
-	for _, d := range directories {
-		d.remove(s)
-	}
-	for _, p := range participants {
-		p.room.remove(p, why, true)
+	for _, p := range invited {
+		p.room.remove(p, ReasonCancelled, true)
 	}
 	for _, t := range transports {
 		t.release()
 	}
 	s.post(newEvent(SessionEnded{why}))
 	close(s.done)
+}
+
+// exit is one thing that an ending session leaves.
+type exit struct {
+	entered uint64
+	leave   func()
+}
+
+// exits lists what the session is in, in the order of entering; what it only
+// watches comes first, since nobody is told of that. Callers hold s.mu.
+func (s *Session) exits(why Reason) []exit {
+	all := make([]exit, 0, len(s.participants)+len(s.directories))
+	for _, p := range s.participants {
+		all = append(all, exit{p.entered, func() { p.room.remove(p, why, true) }})
+	}
+	for _, in := range s.directories {
+		all = append(all, exit{in.announced, func() { in.directory.remove(s) }})
+	}
+	slices.SortFunc(all, func(a, b exit) int { return cmp.Compare(a.entered, b.entered) })
+	return all
+}
+
+// giveUp ends what the session has to do with calls: those it made, then those
+// made to it. It returns the places of those it had invited to rooms.
+func (s *Session) giveUp(calls []*call, why Reason) (invited []*Participant) {
+	for _, c := range calls {
+		if c.caller == s {
+			invited = append(invited, c.abandon()...)
+		}
+	}
+	for _, c := range calls {
+		c.lost(s, why)
+	}
+	return invited
+}
+
+// Participant returns one of the session's places, or nil.
+func (s *Session) Participant(id ParticipantID) *Participant {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.participants[id]
+}
+
+// SetStatus replaces the opaque status with which places begin that the session
+// is given by being invited. Places that it has already are not changed. It
+// fails with kind Invalid when it is too long.
+func (s *Session) SetStatus(status []byte) error {
+	if most := s.hub.limits.StatusBytes; len(status) > most {
+		return failure(Invalid, AboutLimit, "a status can have at most %d bytes", most)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status = status
+	return nil
 }
 
 // Participants returns the session's places in rooms, in no order.
@@ -188,22 +245,29 @@ func (s *Session) reserve() error {
 	return nil
 }
 
-// settle turns the reservation into a place, or gives it back when p is nil.
-// It tells false if the session ended meanwhile.
-func (s *Session) settle(p *Participant) bool {
+// release gives a reservation back.
+func (s *Session) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.joining--
+}
+
+// hold notes a place that is being taken, before anybody hears of it. It fails
+// if the session ended meanwhile. Callers hold the room's lock, so the place
+// cannot be left before it is taken.
+func (s *Session) hold(p *Participant) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.ended {
-		return false
+		return errSessionEnded
 	}
-	if p != nil {
-		if s.participants == nil {
-			s.participants = map[ParticipantID]*Participant{}
-		}
-		s.participants[p.id] = p
+	if s.participants == nil {
+		s.participants = map[ParticipantID]*Participant{}
 	}
-	return true
+	s.entries++
+	p.entered = s.entries
+	s.participants[p.id] = p
+	return nil
 }
 
 func (s *Session) forget(p *Participant) {
