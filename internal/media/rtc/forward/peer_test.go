@@ -20,6 +20,7 @@ type peer struct {
 	*Transport
 	plane         *Plane
 	protect, open *pionsrtp.Context
+	remote        srtp.Keys
 	datagrams     chan []byte // what the plane wrote
 	media         []*rtp.Packet
 	reports       []rtcp.Packet
@@ -47,6 +48,7 @@ func newPeer(t testing.TB, plane *Plane, o TransportOptions, lines ...Line) *pee
 func (p *peer) connect(path Path) *peer {
 	p.Helper()
 	local, remote := keys(p, profile), keys(p, profile)
+	p.remote = remote
 	var err error
 	if p.protect, err = pionsrtp.CreateContext(remote.Key, remote.Salt, pionsrtp.ProtectionProfileAeadAes128Gcm); err != nil {
 		p.Fatal(err)
@@ -109,22 +111,14 @@ func (p *peer) tell(packets ...rtcp.Packet) {
 // settle waits until the workers have done what they were left.
 func settle(plane *Plane) {
 	for _, w := range plane.workers {
-		done := make(chan struct{})
-		if w.post(func() { close(done) }) {
-			<-done
-		}
-	}
-	// Orders come first in a round; another passes only when the round is over.
-	for _, w := range plane.workers {
-		for busy := true; busy; {
-			done := make(chan bool)
-			if !w.post(func() { done <- len(w.audio)+len(w.video)-w.next+len(w.rest) > 0 }) {
-				break
-			}
-			busy = <-done
+		busy := make(chan bool)
+		for w.post(func() { busy <- w.busy() }) && <-busy {
 		}
 	}
 }
+
+// busy tells, from an order, whether there is anything behind the orders.
+func (w *worker) busy() bool { return len(w.audio)+len(w.video)-w.next+len(w.rest) > 0 }
 
 // read opens what came until now, or waits for at least n packets of media.
 func (p *peer) read(n int) []*rtp.Packet {
