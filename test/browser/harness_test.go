@@ -60,16 +60,18 @@ func eventually(t *testing.T, what string, ready func() (bool, string)) {
 	}
 }
 
-// build compiles the server once for all tests.
+// build compiles the server once for all tests, unless SWITCHBOARD_TEST_BINARY names one.
 var build = sync.OnceValues(func() (string, error) {
+	if binary := os.Getenv("SWITCHBOARD_TEST_BINARY"); binary != "" {
+		return binary, nil
+	}
 	if _, err := os.Stat(filepath.Join(root, "internal/web/dist/index.html")); errors.Is(err, fs.ErrNotExist) {
 		return "", errors.New("the pages were not built; run `make ui`")
 	}
-	dir, err := os.MkdirTemp("", "switchboard-browser-")
+	binary, err := filepath.Abs(filepath.Join(root, "bin", "switchboard-test-browser"))
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(dir, "switchboard")
 	cmd := exec.Command("go", "build", "-o", binary, ".")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -78,14 +80,6 @@ var build = sync.OnceValues(func() (string, error) {
 	}
 	return binary, nil
 })
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(binary))
-	}
-	os.Exit(code)
-}
 
 // server is the binary, running with a data directory of its own.
 type server struct {

@@ -35,7 +35,7 @@ export function InRoom({ visit, room }: { visit: Visit; room: Room }) {
         </button>
       </header>
       {room.state.value === "reconnecting" && (
-        <p class="banner" role="status">
+        <p class="banner">
           <span class="spinner" aria-hidden="true" />
           Connection lost. Reconnecting…
         </p>

@@ -56,10 +56,12 @@ export class Visit {
   #meter: Meter | undefined;
   #talk = new Talk();
   #nextLine = 0;
+  #before: State = "idle";
 
   constructor(private readonly address: Address) {
     this.devices = new Devices(address.video);
     this.roomName = signal(address.room || (recall("room") ?? ""));
+    effect(() => this.#followConnection());
     effect(() => this.#followMicrophone());
     effect(() => this.#followTracks());
     effect(() => this.#followTrouble(this.devices.trouble.camera.value));
@@ -104,8 +106,12 @@ export class Visit {
   async leave(): Promise<void> {
     const room = this.room.peek();
     if (!room) return;
-    this.notices.say(`You left ${room.name}`);
-    this.#goHome(room);
+    if (room.state.peek() === "joining") {
+      this.room.value = undefined; // thought better of it before being in
+    } else {
+      this.notices.say(`You left ${room.name}`);
+      this.#goHome(room);
+    }
     await room.leave();
   }
 
@@ -204,6 +210,13 @@ export class Visit {
     if (own || this.panel.peek() === "chat") return; // the open panel is read out by itself
     this.unread.value++;
     this.notices.show(`${user}: ${text.length > 120 ? `${text.slice(0, 120)}…` : text}`);
+  }
+
+  #followConnection(): void {
+    const state = this.state.value;
+    if (state === "reconnecting") this.notices.say("Connection lost. Reconnecting.");
+    else if (state === "joined" && this.#before === "reconnecting") this.notices.say("Connected again.");
+    this.#before = state;
   }
 
   #followMicrophone(): void {
