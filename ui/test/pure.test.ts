@@ -213,6 +213,7 @@ describe("words", () => {
     const of = (error: unknown, hasToken = false) => entryWords(error, "mia", "kiosk", hasToken);
     assert.match(of(new RpcError(104, "User 'mia' already exists in room 'kiosk'")), /“mia” is already in “kiosk”. Choose another name/);
     assert.match(of(new RpcError(204, "The room is full")), /full/);
+    assert.match(of(new RpcError(101, "You may not enter room 'kiosk'")), /does not let you into “kiosk”/);
     assert.match(of(new RpcError(204, "User cannot create a new room")), /existing room/);
     assert.match(of(new RpcError(-1, "a token is needed")), /invitation link/);
     assert.match(of(new RpcError(999, "Empty user name is not allowed")), /name/);

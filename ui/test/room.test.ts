@@ -41,6 +41,7 @@ class Stage {
         departed: (name) => this.news.push(`-${name}`),
         said: (user, text) => this.news.push(`${user}: ${text}`),
         mediaError: (text) => this.news.push(`! ${text}`),
+        refused: (what, text) => this.news.push(`may not ${what}: ${text}`),
       },
     );
   }
@@ -269,6 +270,27 @@ describe("sending", () => {
     await settle();
     assert.deepEqual(stage.socket.methods().filter((m) => m.endsWith("Video")), ["publishVideo", "unpublishVideo", "publishVideo"]);
     await stage.room.leave();
+  });
+
+  test("is given up where the server does not allow it, and tried again after any other refusal", async () => {
+    for (const [code, attempts] of [[101, 1], [303, 3]] as const) {
+      const stage = new Stage();
+      const plain = stage.answer.bind(stage);
+      stage.answer = (request) => {
+        if (request.method === "publishVideo") throw [code, "no"];
+        return plain(request);
+      };
+      await stage.join();
+      await stage.room.send("webcam", source);
+      for (let i = 0; i < 30; i++) {
+        await settle();
+        mock.timers.tick(50);
+      }
+      assert.equal(stage.socket.methods().filter((m) => m === "publishVideo").length >= attempts, true);
+      assert.equal(stage.sending.length > 1, code === 303);
+      assert.deepEqual(stage.news, code === 101 ? ["may not send: no"] : []);
+      await stage.room.leave();
+    }
   });
 
   test("sends less the more people come", async () => {

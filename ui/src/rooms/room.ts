@@ -25,6 +25,8 @@ export interface RoomNews {
   departed(name: string): void;
   said(user: string, text: string): void;
   mediaError(text: string): void;
+  /** The server does not let this page send or receive a stream, and will not. */
+  refused(what: "send" | "receive", text: string): void;
 }
 
 /** What the room needs from the browser; tests hand in something simpler. */
@@ -37,7 +39,7 @@ export interface RoomTools {
 /** Why a visit ended that the person did not end; `error` is the server's refusal or the loss of the line. */
 export type Farewell = { kind: "evicted" } | { kind: "closed" } | { kind: "error"; error: Error };
 
-const codes = { userExists: 104, roomClosed: 203 };
+const codes = { notAllowed: 101, userExists: 104, roomClosed: 203 };
 /** How often a returning member is refused because the server has not yet noticed that its former self is gone. */
 const patience = 8;
 /** A connection that lived so long counts as sound; the next loss starts with short pauses again. */
@@ -314,7 +316,7 @@ export class Room {
       open: (onCandidate) => this.tools.receivingPeer(this.#iceServers, onCandidate),
       negotiate: async (sdpOffer) => String((await this.#request("receiveVideoFrom", { sender, sdpOffer }))["sdpAnswer"] ?? ""),
       sendCandidate: (candidate) => this.#sendCandidate(endpointName(user, stream), candidate),
-      isFinal: () => false, // as long as the server lists the stream, it is worth another try
+      isFinal: (error) => this.#isFinal("receive", error),
     });
     return new Feed(user, stream, line);
   }
@@ -334,12 +336,19 @@ export class Room {
           return String(answer["sdpAnswer"] ?? "");
         },
         sendCandidate: (candidate) => this.#sendCandidate(endpointName(this.user, stream), candidate),
-        isFinal: () => false,
+        isFinal: (error) => this.#isFinal("send", error),
       }),
       source,
       sendLimit(stream, this.members.peek().length + 1),
     );
     return publication;
+  }
+
+  /** Only a lack of rights is for good; as long as the server lists a stream, anything else is worth another try. */
+  #isFinal(what: "send" | "receive", error: RpcError): boolean {
+    if (error.code !== codes.notAllowed) return false;
+    this.news.refused(what, error.message);
+    return true;
   }
 
   async #withdraw(publication: Publication | undefined): Promise<void> {

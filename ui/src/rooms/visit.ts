@@ -10,7 +10,7 @@ import { Room, type State } from "./room.ts";
 import { Meter, Talk } from "./speaking.ts";
 import { browserTools } from "./tools.ts";
 import { camera, screen } from "./wire.ts";
-import { deviceWords, entryWords, farewellWords } from "./words.ts";
+import { deviceWords, entryWords, farewellWords, refusalWords } from "./words.ts";
 
 export interface ChatLine {
   id: number;
@@ -88,7 +88,11 @@ export class Visit {
       arrived: (who) => this.notices.show(`${who} joined`),
       departed: (who) => this.notices.show(`${who} left`),
       said: (who, text) => this.#hear(who, text, who === user),
-      mediaError: (text) => this.notices.show(`The server reports trouble with your media: ${text}`, "warning"),
+      mediaError: (text) => {
+        console.warn("the server reports:", text);
+        this.notices.show("The server reports trouble with a connection. The page tries again by itself.", "warning");
+      },
+      refused: (what, text) => this.notices.show(refusalWords(what, text), "warning"),
     });
     this.room.value = room;
     const hasToken = this.address.token !== "";

@@ -36,7 +36,7 @@ export function entryWords(error: unknown, user: string, room: string, hasToken:
   }
   const said = error.message;
   if (error.code === 104) return `Somebody called “${user}” is already in “${room}”. Choose another name.`;
-  if (/token|permission|not allowed|denied|unauthori[sz]ed|forbidden/i.test(said)) {
+  if (error.code === 101 || /token|permission|not allowed|denied|unauthori[sz]ed|forbidden/i.test(said)) {
     return `The server does not let you into “${room}”. Open the page by the invitation link you were given, or ask for one. (${said})`;
   }
   if (/full|too many|limit/i.test(said)) return `“${room}” is full. Try again when somebody has left, or choose another room.`;
@@ -56,4 +56,11 @@ export function farewellWords(farewell: Farewell, user: string, room: string, ha
     case "error":
       return entryWords(farewell.error, user, room, hasToken);
   }
+}
+
+/** Explains that the server does not let the page send or receive. */
+export function refusalWords(what: "send" | "receive", said: string): string {
+  return what === "send"
+    ? `You may listen here, but not be seen or heard. Ask the host for an invitation link that allows more. (${said})`
+    : `You may not see and hear others here. Ask the host for an invitation link that allows it. (${said})`;
 }
