@@ -38,7 +38,7 @@ func (a Admin) OpenRoom(id RoomID, p Policy) error {
 	if id.Name() == "" || len(id.Name()) > a.hub.limits.NameBytes {
 		return failure(Invalid, AboutRoom, "a room's name has 1 to %d bytes", a.hub.limits.NameBytes)
 	}
-	r, err := a.hub.locked(id, &p)
+	r, err := a.hub.locked(id, &p, nil)
 	if err != nil {
 		return err
 	}

@@ -117,9 +117,13 @@ type leg struct {
 // Call rings sessions. Nobody is waited for: ringing and answers come as
 // events. With several callees the first answer wins. Errors: NotFound about
 // the participant (no such session), Conflict about the participant (already in
-// the room), Denied, Unavailable (limits).
+// the room), Denied (about the participant: only those in the room may invite),
+// Unavailable (limits).
 func (s *Session) Call(r CallRequest) (CallID, error) {
 	limits := s.hub.limits
+	if err := s.admitted(); err != nil {
+		return "", err
+	}
 	switch {
 	case len(r.To) == 0 || len(r.To) > limits.LegsPerCall:
 		return "", failure(Invalid, AboutLimit, "a call has 1 to %d callees", limits.LegsPerCall)
@@ -159,7 +163,7 @@ func (c *call) invite(l *leg, r *CallRequest) error {
 		l.session.post(newEvent(CallInvited{Call: c.id, From: c.caller.id, Body: r.Body}))
 		return nil
 	}
-	err := l.session.invited(r, func(p *Participant, info RoomInfo) *Event {
+	err := l.session.invited(r, c.caller, func(p *Participant, info RoomInfo) *Event {
 		p.invitation = c
 		l.place.Store(p)
 		return newEvent(CallInvited{Call: c.id, From: c.caller.id, Room: &info, Place: p.id, Status: p.status, Body: r.Body})
@@ -180,11 +184,11 @@ func (c *call) invite(l *leg, r *CallRequest) error {
 
 // invited gives the session a place in a room in mode invited, and posts what
 // tell makes of it before any later event of the room.
-func (s *Session) invited(r *CallRequest, tell func(*Participant, RoomInfo) *Event) error {
+func (s *Session) invited(r *CallRequest, by *Session, tell func(*Participant, RoomInfo) *Event) error {
 	s.mu.Lock()
 	status := s.status
 	s.mu.Unlock()
-	join := &JoinRequest{Room: r.Room, Name: string(s.id), Status: status, Mode: ModeInvited, Create: r.Create}
+	join := &JoinRequest{Room: r.Room, Name: string(s.id), Status: status, Mode: ModeInvited, Create: r.Create, by: by}
 	if err := s.mayJoin(join); err != nil {
 		return err
 	}
@@ -316,6 +320,9 @@ func (p *Participant) enter(r AnswerRequest) error {
 		return err
 	}
 	defer p.room.mu.Unlock()
+	if p.session.recharge(p.status, r.Status) != nil {
+		r.Status = p.status // the answer has been given: it stays as it was
+	}
 	p.mode, p.status, p.invitation = r.Mode, r.Status, nil
 	p.room.tell(ParticipantChanged{Room: p.room.id, Participant: p.info(), Entered: true}, p)
 	return nil

@@ -33,7 +33,18 @@ type announcement struct {
 // listing is a room's place in one directory: who has to be told about the
 // room. It is guarded by the room's lock.
 type listing struct {
-	watchers []*Session
+	directory DirectoryID
+	watchers  []*Session
+}
+
+// listing finds the room's place in a directory, or nil. Callers hold r.mu.
+func (r *Room) listing(id DirectoryID) *listing {
+	for _, l := range r.listings {
+		if l.directory == id {
+			return l
+		}
+	}
+	return nil
 }
 
 // DirectoryInfo is what a directory holds at one moment.
@@ -94,8 +105,9 @@ func (d *directory) find(s *Session) int {
 }
 
 // enter notes in the session that it has something in the directory, so that it
-// is taken out at the end. Callers hold d.mu.
-func (s *Session) enter(d *directory, announced bool) error {
+// is taken out at the end: that it watches (nil), or is announced with a
+// status. Callers hold d.mu.
+func (s *Session) enter(d *directory, status *[]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.directories[d.id]
@@ -106,6 +118,11 @@ func (s *Session) enter(d *directory, announced bool) error {
 	case len(s.directories) >= s.hub.limits.DirectoriesPerSession:
 		return failure(Unavailable, AboutLimit, "too many directories: at most %d", s.hub.limits.DirectoriesPerSession)
 	}
+	if status != nil {
+		if err := s.charge(len(*status)); err != nil {
+			return err
+		}
+	}
 	if s.directories == nil {
 		s.directories = map[DirectoryID]*stay{}
 	}
@@ -113,7 +130,7 @@ func (s *Session) enter(d *directory, announced bool) error {
 		in = &stay{directory: d}
 		s.directories[d.id] = in
 	}
-	if announced {
+	if status != nil {
 		s.entries++
 		in.announced = s.entries
 	}
@@ -136,7 +153,11 @@ func (s *Session) exit(d *directory) {
 	}
 }
 
-func (s *Session) checkName(kind, name string) error {
+// mayList checks what needs no directory.
+func (s *Session) mayList(kind, name string) error {
+	if err := s.admitted(); err != nil {
+		return err
+	}
 	if most := s.hub.limits.NameBytes; len(name) > most {
 		return failure(Invalid, AboutLimit, "a %s can have at most %d bytes", kind, most)
 	}
@@ -147,7 +168,7 @@ func (s *Session) checkName(kind, name string) error {
 // change reaches the session after this snapshot. Errors: Conflict (watched
 // already), Unavailable (limits).
 func (s *Session) Watch(id DirectoryID) (DirectoryInfo, error) {
-	if err := s.checkName("directory's name", string(id)); err != nil {
+	if err := s.mayList("directory's name", string(id)); err != nil {
 		return DirectoryInfo{}, err
 	}
 	d, err := s.hub.directory(id, true)
@@ -158,7 +179,7 @@ func (s *Session) Watch(id DirectoryID) (DirectoryInfo, error) {
 	if slices.Contains(d.watchers, s) {
 		return DirectoryInfo{}, failure(Conflict, AboutRequest, "directory '%s' is watched already", id)
 	}
-	if err := s.enter(d, false); err != nil {
+	if err := s.enter(d, nil); err != nil {
 		return DirectoryInfo{}, err
 	}
 	d.watchers = append(d.watchers, s)
@@ -168,8 +189,8 @@ func (s *Session) Watch(id DirectoryID) (DirectoryInfo, error) {
 	}
 	for _, r := range d.rooms {
 		r.mu.Lock()
-		if l := r.listings[id]; l != nil {
-			l.watchers = append(slices.Clip(l.watchers), s)
+		if l := r.listing(id); l != nil {
+			l.watchers = append(l.watchers, s)
 			info.Rooms = append(info.Rooms, r.info(nil))
 		}
 		r.mu.Unlock()
@@ -210,8 +231,8 @@ func (d *directory) unwatch(s *Session) {
 	d.watchers = slices.DeleteFunc(d.watchers, same)
 	for _, r := range d.rooms {
 		r.mu.Lock()
-		if l := r.listings[d.id]; l != nil {
-			l.watchers = slices.DeleteFunc(slices.Clone(l.watchers), same)
+		if l := r.listing(d.id); l != nil {
+			l.watchers = slices.DeleteFunc(l.watchers, same)
 		}
 		r.mu.Unlock()
 	}
@@ -232,7 +253,7 @@ func (d *directory) remove(s *Session) {
 // who watches. Errors: Conflict (listed already), Invalid and Unavailable
 // (limits).
 func (s *Session) Announce(id DirectoryID, status []byte) error {
-	if err := s.checkName("directory's name", string(id)); err != nil {
+	if err := s.mayList("directory's name", string(id)); err != nil {
 		return err
 	}
 	if most := s.hub.limits.StatusBytes; len(status) > most {
@@ -246,7 +267,7 @@ func (s *Session) Announce(id DirectoryID, status []byte) error {
 	if d.find(s) >= 0 {
 		return failure(Conflict, AboutRequest, "listed in directory '%s' already", id)
 	}
-	if err := s.enter(d, true); err != nil {
+	if err := s.enter(d, &status); err != nil {
 		return err
 	}
 	d.sessions = append(d.sessions, announcement{s, status})
@@ -269,6 +290,9 @@ func (s *Session) SetAnnouncement(id DirectoryID, status []byte) error {
 	if i < 0 {
 		return failure(Conflict, AboutRequest, "not listed in directory '%s'", id)
 	}
+	if err := s.recharge(d.sessions[i].status, status); err != nil {
+		return err
+	}
 	d.sessions[i].status = status
 	d.tell(SessionAnnounced{Directory: id, Session: s.id, Status: status, Changed: true})
 	return nil
@@ -286,17 +310,21 @@ func (s *Session) Withdraw(id DirectoryID) error {
 	if i < 0 {
 		return failure(Conflict, AboutRequest, "not listed in directory '%s'", id)
 	}
+	_ = s.recharge(d.sessions[i].status, nil) // fewer never fails
 	d.sessions = slices.Delete(d.sessions, i, i+1)
 	s.exit(d)
 	d.tell(SessionWithdrawn{id, s.id})
 	return nil
 }
 
+// RoomExists tells whether a room is open, which it is also while it lingers.
+func (s *Session) RoomExists(id RoomID) bool { return s.hub.existing(id) != nil }
+
 // AnnounceRoom lists an open room in a directory until it empties or is
-// withdrawn. Errors: NotFound (no such room), Conflict (listed already),
-// Unavailable (limits).
+// withdrawn. Errors: NotFound (no such room), Conflict (listed already), Denied
+// (only those in the room may do that), Unavailable (limits).
 func (s *Session) AnnounceRoom(id DirectoryID, room RoomID) error {
-	if err := s.checkName("directory's name", string(id)); err != nil {
+	if err := s.mayList("directory's name", string(id)); err != nil {
 		return err
 	}
 	r := s.hub.existing(room)
@@ -313,20 +341,22 @@ func (s *Session) AnnounceRoom(id DirectoryID, room RoomID) error {
 	switch {
 	case r.closed:
 		return failure(NotFound, AboutRoom, "room '%s' not found", room.Name())
-	case r.listings[id] != nil:
+	case r.listing(id) != nil:
 		return failure(Conflict, AboutRoom, "room '%s' is listed already", room.Name())
+	case !r.within(r.policy.Listing, s):
+		return errOutside(r)
+	case len(r.listings) >= s.hub.limits.ListingsPerRoom:
+		return failure(Unavailable, AboutLimit, "room '%s' is listed too often: at most %d times", room.Name(), s.hub.limits.ListingsPerRoom)
 	}
-	if r.listings == nil {
-		r.listings = map[DirectoryID]*listing{}
-	}
-	r.listings[id] = &listing{watchers: slices.Clone(d.watchers)}
+	r.listings = append(r.listings, &listing{directory: id, watchers: slices.Clone(d.watchers)})
 	d.rooms[room] = r
 	d.tell(RoomAnnounced{Directory: id, Room: r.info(nil)})
 	return nil
 }
 
 // WithdrawRoom takes a room off the list. Errors: NotFound (about the request:
-// no such directory; about the room: no such room), Conflict (not listed).
+// no such directory; about the room: no such room), Conflict (not listed),
+// Denied (only those in the room may do that).
 func (s *Session) WithdrawRoom(id DirectoryID, room RoomID) error {
 	d, err := s.hub.directory(id, false)
 	if err != nil {
@@ -339,10 +369,13 @@ func (s *Session) WithdrawRoom(id DirectoryID, room RoomID) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.listings[id] == nil {
+	switch {
+	case r.listing(id) == nil:
 		return failure(Conflict, AboutRoom, "room '%s' is not listed", room.Name())
+	case !r.within(r.policy.Listing, s):
+		return errOutside(r)
 	}
-	delete(r.listings, id)
+	r.listings = slices.DeleteFunc(r.listings, func(l *listing) bool { return l.directory == id })
 	delete(d.rooms, room)
 	d.tell(RoomWithdrawn{Directory: id, Room: room})
 	return nil
@@ -356,11 +389,11 @@ func (h *Hub) existing(id RoomID) *Room {
 
 // observe tells those who watch the room in directories. Callers hold r.mu.
 func (r *Room) observe(f Fact) {
-	for id, l := range r.listings {
+	for _, l := range r.listings {
 		if len(l.watchers) == 0 {
 			continue
 		}
-		e := newEvent(Observed{Directory: id, What: f})
+		e := newEvent(Observed{Directory: l.directory, What: f})
 		for _, s := range l.watchers {
 			s.post(e)
 		}
@@ -371,12 +404,12 @@ func (r *Room) observe(f Fact) {
 // It returns the directories that have to forget it. Callers hold r.mu.
 func (r *Room) unlist() []DirectoryID {
 	var freed []DirectoryID
-	for id, l := range r.listings {
-		e := newEvent(RoomWithdrawn{Directory: id, Room: r.id})
+	for _, l := range r.listings {
+		e := newEvent(RoomWithdrawn{Directory: l.directory, Room: r.id})
 		for _, s := range l.watchers {
 			s.post(e)
 		}
-		freed = append(freed, id)
+		freed = append(freed, l.directory)
 	}
 	r.listings = nil
 	return freed
@@ -391,7 +424,7 @@ func (h *Hub) withdraw(r *Room, from []DirectoryID) {
 			continue
 		}
 		r.mu.Lock()
-		listed := r.listings[id] != nil
+		listed := r.listing(id) != nil
 		r.mu.Unlock()
 		if d.rooms[r.id] == r && !listed {
 			delete(d.rooms, r.id)

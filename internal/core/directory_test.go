@@ -132,3 +132,93 @@ func TestRoomOfAFailedJoinDoesNotLinger(t *testing.T) {
 		t.Errorf("%d rooms left", got)
 	}
 }
+
+func TestOnlyInsidersListARoom(t *testing.T) {
+	h := newHouse(t, nil)
+	ada, bob := h.connect(t), h.connect(t)
+	r := joinAs("ada")
+	r.Create.Listing, r.Create.Inviting = core.Insiders, core.Insiders
+	a, _ := ada.join(t, r)
+	wantKind(t, bob.Session().AnnounceRoom("lobby", a.Room()), core.Denied, core.AboutParticipant)
+	if err := ada.Session().AnnounceRoom("lobby", a.Room()); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, bob.Session().WithdrawRoom("lobby", a.Room()), core.Denied, core.AboutParticipant)
+
+	_, err := bob.Session().Call(into(a.Room(), bob)) // to look into it
+	wantKind(t, err, core.Denied, core.AboutParticipant)
+	id := ring(t, ada, into(a.Room(), bob))
+	wantKind(t, bob.Session().WithdrawRoom("lobby", a.Room()), core.Denied, core.AboutParticipant)
+	if _, err := bob.Session().Accept(id, core.AnswerRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.Session().WithdrawRoom("lobby", a.Room()); err != nil {
+		t.Errorf("from inside: %v", err)
+	}
+	elsewhere := into(core.NewRoomID(core.DefaultRealm, "new"), bob)
+	elsewhere.Create.Inviting = core.Insiders
+	_, err = ada.Session().Call(elsewhere)
+	wantKind(t, err, core.Denied, core.AboutParticipant)
+	if got := h.Counts().Rooms; got != 1 {
+		t.Errorf("%d rooms", got)
+	}
+}
+
+func TestWithoutALoginNothingIsDone(t *testing.T) {
+	h := newHouse(t, nil)
+	conn, err := h.Connect(core.ConnectRequest{Via: "test", Access: core.AccessToken, Wake: func() {}, Overflow: func() {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s := conn.Session()
+	_, watch := s.Watch("lobby")
+	_, call := s.Call(core.CallRequest{To: []core.SessionID{s.ID()}})
+	for _, err := range []error{watch, call, s.Announce("lobby", nil), s.AnnounceRoom("lobby", "default/ops")} {
+		wantKind(t, err, core.Denied, core.AboutPermission)
+	}
+}
+
+func TestLimitsOfOneSession(t *testing.T) {
+	h := newHouse(t, func(o *core.Options) {
+		o.Limits.RoomsOpenedPerSession, o.Limits.ListingsPerRoom, o.Limits.StatusBytesPerSession = 2, 2, 100
+	})
+	ada, bob := h.connect(t), h.connect(t)
+	join := func(room string, status int) (*core.Participant, error) {
+		r := joinAs("ada")
+		r.Room, r.Create.Linger, r.Status = core.NewRoomID(core.DefaultRealm, room), time.Hour, make([]byte, status)
+		p, _, err := ada.Session().Join(r)
+		return p, err
+	}
+	a, err := join("one", 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = join("two", 60)
+	wantKind(t, err, core.Unavailable, core.AboutLimit)
+	wantKind(t, a.SetStatus(make([]byte, 101)), core.Unavailable, core.AboutLimit)
+	if err := ada.Session().Announce("lobby", make([]byte, 40)); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, ada.Session().Announce("other", make([]byte, 1)), core.Unavailable, core.AboutLimit)
+	wantKind(t, ada.Session().SetAnnouncement("lobby", make([]byte, 41)), core.Unavailable, core.AboutLimit)
+	if err := ada.Session().Withdraw("lobby"); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SetStatus(make([]byte, 100)); err != nil {
+		t.Errorf("after withdrawing: %v", err)
+	}
+	a.Leave()
+	if _, err := join("two", 100); err != nil {
+		t.Errorf("after leaving: %v", err)
+	}
+	_, err = join("three", 0)
+	wantKind(t, err, core.Unavailable, core.AboutRoom) // the first still lingers
+	_, err = ada.Session().Call(into(core.NewRoomID(core.DefaultRealm, "three"), bob))
+	wantKind(t, err, core.Unavailable, core.AboutRoom)
+	for i, want := range []core.ErrorKind{0, 0, core.Unavailable} {
+		if err := ada.Session().AnnounceRoom(core.DirectoryID(rune('a'+i)), a.Room()); core.KindOf(err) != want {
+			t.Errorf("listing %d: %v", i, err)
+		}
+	}
+}

@@ -8,12 +8,14 @@ import "time"
 type Limits struct {
 	Rooms                      int
 	ParticipantsPerRoom        int
-	RoomsPerSession            int
+	RoomsPerSession            int // entered
+	RoomsOpenedPerSession      int // made by it and still there, lingering ones included
 	TransportsPerSession       int
 	PublicationsPerParticipant int
 	SubscriptionsPerSession    int
 	NameBytes                  int // names of rooms, participants, streams, directories, keys
 	StatusBytes                int // one participant's or identity's status
+	StatusBytesPerSession      int // of all its places and announcements
 	RoomDataBytes              int // all keys and values of one room
 	MessageBytes               int // one opaque message body
 	MailboxBytes               int // events waiting for one session
@@ -21,6 +23,7 @@ type Limits struct {
 	CandidatesPerTransport     int
 	Directories                int // all directories there are
 	DirectoriesPerSession      int // watched or announced in
+	ListingsPerRoom            int // directories a room is listed in
 	CallsPerSession            int // as caller and callee, ringing or answered
 	LegsPerCall                int
 	NegotiationsAtOnce         int           // session descriptions being answered at the same time
@@ -33,11 +36,13 @@ func DefaultLimits() Limits {
 		Rooms:                      10_000,
 		ParticipantsPerRoom:        1_000,
 		RoomsPerSession:            200,
+		RoomsOpenedPerSession:      400,
 		TransportsPerSession:       1_000,
 		PublicationsPerParticipant: 8,
 		SubscriptionsPerSession:    2_000,
 		NameBytes:                  256,
 		StatusBytes:                64 << 10,
+		StatusBytesPerSession:      1 << 20,
 		RoomDataBytes:              256 << 10,
 		MessageBytes:               256 << 10,
 		MailboxBytes:               4 << 20,
@@ -45,6 +50,7 @@ func DefaultLimits() Limits {
 		CandidatesPerTransport:     128,
 		Directories:                10_000,
 		DirectoriesPerSession:      200,
+		ListingsPerRoom:            32,
 		CallsPerSession:            100,
 		LegsPerCall:                32,
 		NegotiationsAtOnce:         64,

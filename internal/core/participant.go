@@ -56,6 +56,8 @@ type JoinRequest struct {
 	// connection, instead of failing.
 	TakeOver bool `json:"take_over,omitempty"`
 
+	by *Session // who asks, if not the session that joins
+
 	// notify is called under the room's lock with the new place and the room as
 	// it was before, so that what it posts comes before any later event.
 	notify func(*Participant, RoomInfo)
@@ -102,10 +104,10 @@ func (s *Session) Join(r JoinRequest) (*Participant, RoomInfo, error) {
 // mayJoin checks what needs no room.
 func (s *Session) mayJoin(r *JoinRequest) error {
 	limits := s.hub.limits
-	id := s.identity.Load()
+	if err := s.admitted(); err != nil {
+		return err
+	}
 	switch {
-	case s.access == AccessToken && id.Guest:
-		return failure(Denied, AboutPermission, "a token or a login is needed to enter rooms")
 	case r.Room.Name() == "":
 		return failure(Invalid, AboutRoom, "empty room name is not allowed")
 	case r.Name == "":
@@ -123,7 +125,11 @@ func (s *Session) mayJoin(r *JoinRequest) error {
 // join does the part of Join that happens under the room's lock. replaced is a
 // participant who lost the place to the newcomer; their session has to end.
 func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced *Participant, err error) {
-	room, err := s.hub.locked(r.Room, r.Create)
+	by := s
+	if r.by != nil {
+		by = r.by
+	}
+	room, err := s.hub.locked(r.Room, r.Create, by)
 	if err != nil {
 		return nil, RoomInfo{}, nil, err
 	}
@@ -166,6 +172,9 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 // newParticipant checks whether the room lets the newcomer in, and under which
 // name. Callers hold room.mu.
 func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, error) {
+	if r.by != nil && !room.within(room.policy.Inviting, r.by) {
+		return nil, errOutside(room)
+	}
 	permit := permission(s.identity.Load(), room.id, &room.policy)
 	if permit == PermitNone {
 		return nil, failure(Denied, AboutPermission, "you may not enter room '%s'", room.id.Name())
@@ -284,6 +293,9 @@ func (p *Participant) SetStatus(status []byte) error {
 		return err
 	}
 	defer p.room.mu.Unlock()
+	if err := p.session.recharge(p.status, status); err != nil {
+		return err
+	}
 	p.status = status
 	p.room.tell(ParticipantChanged{Room: p.room.id, Participant: p.info()}, p)
 	return nil

@@ -17,12 +17,25 @@ const (
 	MediaServer                    // the server
 )
 
+// Circle says who, of all who may enter a room, may do something with it.
+type Circle uint8
+
+// The circles, each within the one before it.
+const (
+	Anybody  Circle = iota // whoever may enter it
+	Insiders               // who takes part in it now
+)
+
 // Policy is what a room is like. Rooms are told apart by nothing else.
 type Policy struct {
 	Media MediaPolicy `json:"media"`
 	// Members and Guests are what users of the realm, and guests, may do.
 	Members Permission `json:"members"`
 	Guests  Permission `json:"guests"`
+	// Listing is who may list the room in a directory and take it off the list,
+	// Inviting who may invite others into it.
+	Listing  Circle `json:"listing,omitempty"`
+	Inviting Circle `json:"inviting,omitempty"`
 	// Persistent rooms stay when the last participant leaves.
 	Persistent bool `json:"persistent,omitempty"`
 	// Linger keeps an empty room, with its data, for a while.
@@ -44,14 +57,15 @@ type Room struct {
 	data         map[string][]byte                     // guarded by mu
 	receivers    map[media.TransportID][]*subscription // by receiving transport; guarded by mu
 	revision     uint64                                // of routes; guarded by mu
-	listings     map[DirectoryID]*listing              // directories it is announced in; guarded by mu
+	listings     []*listing                            // directories it is announced in, in order; guarded by mu
+	openedBy     *Session                              // counts it among those it opened; nil: nobody; guarded by mu
 	linger       *time.Timer                           // closes an empty room; guarded by mu
 	closed       bool                                  // guarded by mu
 }
 
-// room finds a room, or makes it with the policy given. It may be closed by the
-// time the caller locks it; then ask again.
-func (h *Hub) room(id RoomID, create *Policy) (*Room, error) {
+// room finds a room, or makes it with the policy given for a session, or for
+// nobody. It may be closed by the time the caller locks it; then ask again.
+func (h *Hub) room(id RoomID, create *Policy, by *Session) (*Room, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := h.rooms[id]; r != nil {
@@ -66,15 +80,18 @@ func (h *Hub) room(id RoomID, create *Policy) (*Room, error) {
 	if len(h.rooms) >= h.limits.Rooms {
 		return nil, failure(Unavailable, AboutRoom, "no more rooms can be made: at most %d", h.limits.Rooms)
 	}
-	r := &Room{id: id, hub: h, policy: *create, names: map[string]*Participant{}}
+	if err := by.opening(); err != nil {
+		return nil, err
+	}
+	r := &Room{id: id, hub: h, policy: *create, names: map[string]*Participant{}, openedBy: by}
 	h.rooms[id] = r
 	return r, nil
 }
 
 // locked finds or makes an open room and returns it locked.
-func (h *Hub) locked(id RoomID, create *Policy) (*Room, error) {
+func (h *Hub) locked(id RoomID, create *Policy, by *Session) (*Room, error) {
 	for {
-		r, err := h.room(id, create)
+		r, err := h.room(id, create, by)
 		if err != nil {
 			return nil, err
 		}
@@ -204,6 +221,21 @@ func (r *Room) shut() {
 	r.hub.mu.Lock()
 	delete(r.hub.rooms, r.id)
 	r.hub.mu.Unlock()
+	if r.openedBy != nil {
+		r.openedBy.opened.Add(-1)
+	}
+}
+
+// opening counts a room that is made for the session, or for nobody (nil).
+func (s *Session) opening() error {
+	if s == nil {
+		return nil
+	}
+	if most := s.hub.limits.RoomsOpenedPerSession; s.opened.Add(1) > int64(most) {
+		s.opened.Add(-1)
+		return failure(Unavailable, AboutRoom, "too many rooms opened: at most %d", most)
+	}
+	return nil
 }
 
 // close ends the room for everybody in it and returns the policy it had.

@@ -25,6 +25,7 @@ type Session struct {
 	box      atomic.Pointer[mailbox]  // nil while detached
 
 	subscriptions atomic.Int64 // in all rooms
+	opened        atomic.Int64 // rooms it made that are still there
 
 	mu           sync.Mutex
 	on           *Connection                      // guarded by mu; nil while detached
@@ -36,6 +37,7 @@ type Session struct {
 	calls        []*call                          // in order of beginning; guarded by mu
 	entries      uint64                           // counts what the session entered; guarded by mu
 	status       []byte                           // see SetStatus; guarded by mu
+	statuses     int                              // bytes of its places' and announcements' statuses; guarded by mu
 	kept         any                              // the dialect's, see Connection.Keep; guarded by mu
 	ended        bool                             // guarded by mu
 	done         chan struct{}                    // closed when everything is released
@@ -261,6 +263,9 @@ func (s *Session) hold(p *Participant) error {
 	if s.ended {
 		return errSessionEnded
 	}
+	if err := s.charge(len(p.status)); err != nil {
+		return err
+	}
 	if s.participants == nil {
 		s.participants = map[ParticipantID]*Participant{}
 	}
@@ -274,6 +279,23 @@ func (s *Session) forget(p *Participant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.participants, p.id)
+	s.statuses -= len(p.status) // nobody writes it any more
+}
+
+// charge counts more bytes of statuses, or fewer. Callers hold s.mu.
+func (s *Session) charge(bytes int) error {
+	if most := s.hub.limits.StatusBytesPerSession; bytes > 0 && s.statuses+bytes > most {
+		return failure(Unavailable, AboutLimit, "too much status: at most %d bytes in all places", most)
+	}
+	s.statuses += bytes
+	return nil
+}
+
+// recharge counts a status that is replaced by another.
+func (s *Session) recharge(before, after []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.charge(len(after) - len(before))
 }
 
 // asError makes what a slow verb failed with presentable: a caller's error as
