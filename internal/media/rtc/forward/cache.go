@@ -30,6 +30,7 @@ type cache struct {
 	newest int64  // highest index ever put, 0 if none; guarded by mu
 	oldest int64  // nothing is kept below; guarded by mu
 	floor  int64  // nothing is taken up to here; guarded by mu
+	serial int64  // of the packet put last; guarded by mu
 	key    int64  // where the newest key frame begins, 0 if none; guarded by mu
 	closed bool   // guarded by mu
 }
@@ -59,6 +60,8 @@ func (c *cache) put(p *packet) bool {
 	if s.packet != nil {
 		c.pool.release(s.packet, 1)
 	}
+	c.serial++
+	p.serial = c.serial
 	p.references.Add(1)
 	*s = slot{p.index, p}
 	c.newest = max(c.newest, p.index)
@@ -105,15 +108,16 @@ func (c *cache) get(index int64) *packet {
 }
 
 // replay appends to dst the packets from the newest key frame on, each with a
-// reference for the caller, if that frame is recent enough for a newcomer.
-func (c *cache) replay(dst []*packet, now int64) []*packet {
+// reference for the caller, if that frame is recent enough for a newcomer, and
+// returns the serial that the next packet exceeds.
+func (c *cache) replay(dst []*packet, now int64) ([]*packet, int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.key == 0 || c.newest-c.key >= replayPackets {
-		return dst
+		return dst, c.serial
 	}
 	if s := c.slot(c.key); s.index != c.key || s.packet == nil || now-s.packet.at > replayAge {
-		return dst
+		return dst, c.serial
 	}
 	for i := c.key; i <= c.newest; i++ {
 		if s := c.slot(i); s.index == i && s.packet != nil {
@@ -121,7 +125,7 @@ func (c *cache) replay(dst []*packet, now int64) []*packet {
 			dst = append(dst, s.packet)
 		}
 	}
-	return dst
+	return dst, c.serial
 }
 
 // expire lets go of packets that came before the given time.

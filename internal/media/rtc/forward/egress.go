@@ -34,13 +34,18 @@ func (e *egress) space(n int) []byte {
 	return e.slow.space(n)
 }
 
-// commit sends it, or queues it for the next flush of the worker.
-func (e *egress) commit(datagram []byte) {
+// commit queues it, for the next flush of the worker or for the goroutine of the
+// slow path, and tells whether there was room.
+func (e *egress) commit(datagram []byte) bool {
 	if e.slow == nil {
 		e.writer.Commit(len(datagram))
-	} else if !e.slow.commit(datagram) {
-		e.transport.dropped.Add(1)
+		return true
 	}
+	if e.slow.commit(datagram) {
+		return true
+	}
+	e.transport.dropped.Add(1)
+	return false
 }
 
 // send seals the packets of b for one subscriber. This is where the server
@@ -57,7 +62,7 @@ func (w *worker) send(sub *subscription, b *burst) int {
 	}
 	sent, octets, bytes := 0, 0, 0
 	for i, p := range b.packets {
-		if (p.index < s.from || p.epoch != s.epoch) && !s.begin(p, sub, b.track) {
+		if p.serial <= s.seen || (p.index < s.from || p.epoch != s.epoch) && !s.begin(p, sub, b.track) {
 			continue
 		}
 		k := &looks.packets[i]
@@ -70,9 +75,11 @@ func (w *worker) send(sub *subscription, b *burst) int {
 		copy(header, looks.memory[k.start:k.end])
 		complete(header, uint16(number), p.timestamp+s.shift, s.ssrc)
 		buf = e.sealer.SealRTP(buf, header, k.body, uint32(number>>16))
-		e.commit(buf)
 		if number > s.newest {
 			s.newest, s.timestamp, s.rate, s.at = number, p.timestamp+s.shift, p.rate, p.at
+		}
+		if !e.commit(buf) {
+			continue
 		}
 		sent++
 		octets += len(k.body)
@@ -98,9 +105,10 @@ func (e *egress) sendReport(w *worker, datagram []byte) {
 	if err != nil { // 2^31 reports: the key is used up
 		return
 	}
-	e.commit(buf)
-	w.unsent++
-	e.transport.sent.add(1, len(buf))
+	if e.commit(buf) {
+		w.unsent++
+		e.transport.sent.add(1, len(buf))
+	}
 }
 
 // reportAll sends the sender reports of a transport.

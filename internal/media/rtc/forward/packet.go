@@ -23,6 +23,7 @@ type packet struct {
 	memory     []byte // as long as its class
 
 	index     int64 // extended sequence number in its track, see track.extend
+	serial    int64 // counts the packets of the track as they came
 	at        int64 // arrival, Plane.Now
 	epoch     uint32
 	timestamp uint32

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
@@ -22,6 +21,7 @@ type peer struct {
 	protect, open *pionsrtp.Context
 	remote        srtp.Keys
 	datagrams     chan []byte // what the plane wrote
+	count         uint64      // of those read
 	media         []*rtp.Packet
 	reports       []rtcp.Packet
 }
@@ -120,41 +120,46 @@ func settle(plane *Plane) {
 // busy tells, from an order, whether there is anything behind the orders.
 func (w *worker) busy() bool { return len(w.audio)+len(w.video)-w.next+len(w.rest) > 0 }
 
-// read opens what came until now, or waits for at least n packets of media.
+// raw returns what was sent since the last call, waiting for it.
+func (p *peer) raw() [][]byte {
+	settle(p.plane)
+	var all [][]byte
+	for sent := p.Stats().PacketsSent; p.count < sent; p.count++ {
+		all = append(all, <-p.datagrams)
+	}
+	return all
+}
+
+// read opens what was sent since the last call, and fails if it is less than n
+// packets of media.
 func (p *peer) read(n int) []*rtp.Packet {
 	p.Helper()
-	settle(p.plane)
-	timeout := time.After(5 * time.Second)
 	var got []*rtp.Packet
-	for {
-		var b []byte
-		select {
-		case b = <-p.datagrams:
-		default:
-			if len(got) >= n {
-				p.media = append(p.media, got...)
-				return got
-			}
-			select {
-			case b = <-p.datagrams:
-			case <-timeout:
-				p.Fatalf("%v got %d packets, want %d", p, len(got), n)
-			}
-		}
+	for _, b := range p.raw() {
 		if b[1] >= 192 && b[1] <= 223 {
 			p.readReport(b)
 			continue
 		}
-		plain, err := p.open.DecryptRTP(nil, b, nil)
-		if err != nil {
-			p.Fatalf("%v cannot open a packet: %v", p, err)
-		}
-		packet := new(rtp.Packet)
-		if err := packet.Unmarshal(plain); err != nil {
-			p.Fatal(err)
-		}
-		got = append(got, packet)
+		got = append(got, p.opened(b))
 	}
+	if len(got) < n {
+		p.Fatalf("%v got %d packets, want %d", p, len(got), n)
+	}
+	p.media = append(p.media, got...)
+	return got
+}
+
+func (p *peer) opened(b []byte) *rtp.Packet {
+	p.Helper()
+	plain, err := p.open.DecryptRTP(nil, b, nil)
+	if err != nil {
+		p.Fatalf("%v cannot open a packet: %v", p, err)
+	}
+	packet := new(rtp.Packet)
+	if err := packet.Unmarshal(plain); err != nil {
+		p.Fatal(err)
+	}
+	return packet
 }
 
 func (p *peer) readReport(b []byte) {

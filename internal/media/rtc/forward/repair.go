@@ -79,8 +79,9 @@ func (w *worker) resend(e *egress, s *sender, g *segment, p *packet, number int6
 		complete(w.header, uint16(number), p.timestamp+g.shift, s.ssrc)
 		buf = e.sealer.SealRTP(e.space(len(w.header)+len(body)+e.overhead), w.header, body, uint32(number>>16))
 	}
-	e.commit(buf)
-	w.unsent++
-	s.transport.retransmitted.Add(1)
-	s.transport.sent.add(1, len(buf))
+	if e.commit(buf) {
+		w.unsent++
+		s.transport.retransmitted.Add(1)
+		s.transport.sent.add(1, len(buf))
+	}
 }

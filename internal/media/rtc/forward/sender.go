@@ -26,6 +26,7 @@ type sender struct {
 	waiting    bool   // for the packet to begin with
 	epoch      uint32 // of the track, since the beginning
 	from       int64  // packets below are not sent
+	seen       int64  // serial up to which packets were replayed
 	offset     int64  // of our sequence numbers from the track's indices
 	shift      uint32 // of our timestamps from the publisher's
 	newest     int64  // highest extended sequence number sent, 0 before the first
@@ -68,7 +69,7 @@ func (s *sender) turn(generation uint32) bool {
 		return false
 	}
 	s.generation = generation
-	s.waiting, s.epoch, s.from = true, 0, math.MaxInt64
+	s.waiting, s.epoch, s.from, s.seen = true, 0, math.MaxInt64, 0
 	return true
 }
 

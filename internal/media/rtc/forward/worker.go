@@ -294,7 +294,8 @@ func (w *worker) join(sub subscription, tr *track) {
 	if sub.generation != s.generation && !s.turn(sub.generation) || !s.waiting {
 		return
 	}
-	w.replay = tr.cache.replay(w.replay[:0], w.now)
+	var serial int64
+	w.replay, serial = tr.cache.replay(w.replay[:0], w.now)
 	if len(w.replay) == 0 || !s.transport.out.ready() {
 		for _, p := range w.replay {
 			w.plane.pool.release(p, 1)
@@ -302,7 +303,6 @@ func (w *worker) join(sub subscription, tr *track) {
 		tr.askKeyframe(w.now)
 		return
 	}
-	last := w.replay[len(w.replay)-1].index
 	for rest := w.replay; len(rest) > 0; {
 		n := min(len(rest), maxBurst)
 		w.live.begin(tr)
@@ -312,7 +312,7 @@ func (w *worker) join(sub subscription, tr *track) {
 		rest = rest[n:]
 	}
 	clear(w.replay)
-	s.from = last + 1
+	s.seen = serial // they may be in the queue as well
 }
 
 // list puts a transport into the group that reports next to last.
