@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -33,25 +34,26 @@ type conn struct {
 	talk     dialect.Conversation // guarded by turn; nil before it is open
 	deadline time.Time            // what the conversation waits for; guarded by turn
 	timer    *time.Timer          // rings at the deadline; guarded by turn
+	query    url.Values           // of the request, until the conversation is open; guarded by turn
 	finished bool                 // the conversation is over; guarded by turn
 }
 
 func newConn(e *endpoint, place netip.Addr) *conn {
 	c := &conn{server: e.server, endpoint: e, place: place}
 	c.wire.conn = c
-	c.bell.attended = true // until it has opened
+	c.bell.attended = true // until it may open
 	return c
 }
 
-// run is the reader: it opens the conversation, passes on what arrives, and
+// run is the reader: it begins the conversation, passes on what arrives, and
 // tidies up.
-func (c *conn) run(query map[string][]string) {
+func (c *conn) run() {
 	c.endpoint.count.opened.Add(1)
 	defer c.server.release(c)
 	defer c.endpoint.count.closed.Add(1)
 	defer c.wire.close()
 
-	c.open(query)
+	c.begin()
 	how := c.read()
 	c.turn.Lock()
 	c.finish(how)

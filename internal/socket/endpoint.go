@@ -13,9 +13,10 @@ import (
 	"switchboard/internal/dialect"
 )
 
-// readBuffer is enough for most messages and small for those who say nothing;
-// longer payloads pass it by.
-const readBuffer = 1 << 10
+// readBuffer holds what a connection has read ahead. Longer payloads pass it by,
+// for one more system call, which is cheap beside the memory of all those who
+// say nothing.
+const readBuffer = 256
 
 // endpoint is where one dialect is spoken.
 type endpoint struct {
@@ -101,9 +102,9 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug("handshake failed", "dialect", e.dialect.Name, "remote", remote, "error", err)
 		return
 	}
+	c.query = r.URL.Query()
 	s.enter(c)
-	query := r.URL.Query()
-	go c.run(query)
+	go c.run()
 }
 
 func (e *endpoint) refuse(w http.ResponseWriter, why refusal) {

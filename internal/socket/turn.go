@@ -10,14 +10,35 @@ import (
 	"switchboard/internal/dialect"
 )
 
-// bell remembers whether somebody has to look at a connection's mailbox and
-// deadline, and who will. Its lock is a leaf.
+// bell remembers whether somebody has to look at a connection's inbox, mailbox
+// and deadline, and who will. Its lock is a leaf.
 type bell struct {
 	mu       sync.Mutex
-	pending  bool // a goroutine has been sent and has not yet got the turn; guarded by mu
-	attended bool // whoever has the turn will look again if more is set; guarded by mu
-	more     bool // rung since they began; guarded by mu
-	over     bool // nobody will look any more; guarded by mu
+	inbox    []byte // a message that nobody has looked at; guarded by mu
+	pending  bool   // a goroutine has been sent and has not yet got the turn; guarded by mu
+	attended bool   // whoever has the turn will look again if more is set; guarded by mu
+	more     bool   // rung since they began; guarded by mu
+	over     bool   // nobody will look any more; guarded by mu
+}
+
+// put leaves a message in the inbox, if there is space for it: it holds one.
+func (b *bell) put(msg []byte) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inbox != nil {
+		return false
+	}
+	b.inbox = msg
+	return true
+}
+
+// take empties the inbox.
+func (b *bell) take() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	msg := b.inbox
+	b.inbox = nil
+	return msg
 }
 
 // enter is called with the turn, by the goroutine that was sent or by another.
@@ -59,6 +80,14 @@ func (c *conn) wake() {
 	}
 }
 
+// begin sends the first goroutine, which opens the conversation.
+func (c *conn) begin() {
+	c.bell.mu.Lock()
+	c.bell.attended = false
+	c.bell.mu.Unlock()
+	c.wake()
+}
+
 // overflow ends a connection whose mailbox is full. Same conditions as wake.
 func (c *conn) overflow() {
 	c.endpoint.count.slow.Add(1)
@@ -78,38 +107,19 @@ func (c *conn) attend() {
 	}
 }
 
-// receive passes a message to the conversation.
+// receive passes a message on. The reader does not handle it itself, so that
+// its stack stays small through all the time that it waits; only when a client
+// sends faster than its messages are handled, the reader lends a hand, and does
+// not read meanwhile.
 func (c *conn) receive(msg []byte) {
+	if c.bell.put(msg) {
+		c.wake()
+		return
+	}
 	c.turn.Lock()
 	defer c.turn.Unlock()
 	c.bell.enter(false)
-	c.pass(func(b *batch) {
-		// What was posted before the message leaves before the reply to it.
-		c.drain(b)
-		b.verb = "receive"
-		c.collect(b, c.talk.Receive(c.server.ctx, msg))
-	})
-	c.next()
-}
-
-// open begins the conversation.
-func (c *conn) open(query map[string][]string) {
-	c.turn.Lock()
-	defer c.turn.Unlock()
-	c.bell.enter(false)
-	c.pass(func(b *batch) {
-		b.verb = "open"
-		c.talk = c.endpoint.dialect.Open(c.link, query)
-		if g, ok := c.talk.(dialect.Greeter); ok {
-			c.collect(b, g.Greet(c.server.ctx))
-		}
-	})
-	c.next()
-}
-
-// next sends a goroutine if the bell was rung during this turn: the reader has
-// reading to do.
-func (c *conn) next() {
+	c.pass(msg)
 	if c.bell.leave() {
 		c.server.running.Add(1)
 		go c.attend()
@@ -143,15 +153,16 @@ func (b *batch) free() {
 	batches.Put(b)
 }
 
-// pass is one turn: first what f does, if anything, then the events, then the
-// deadline; what they say is written at once. Callers have the turn.
-func (c *conn) pass(f func(*batch)) {
+// pass is one turn: first the messages, which is what is in the inbox and then
+// msg unless that is nil, then the events, then the deadline. What there is to
+// say is written at once. Callers have the turn.
+func (c *conn) pass(msg []byte) {
 	if c.finished {
 		return
 	}
 	b := batches.Get().(*batch)
 	defer b.free()
-	c.guarded(b, f)
+	c.guarded(b, msg)
 	c.flush(b)
 	if b.bye != nil && !c.finished {
 		c.part(dialect.Closure{Clean: true, Code: codeAbnormal})
@@ -159,7 +170,7 @@ func (c *conn) pass(f func(*batch)) {
 }
 
 // guarded does the work of a turn; a panic in it ends this connection only.
-func (c *conn) guarded(b *batch, f func(*batch)) {
+func (c *conn) guarded(b *batch, msg []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.panicked(b.verb, p)
@@ -170,12 +181,37 @@ func (c *conn) guarded(b *batch, f func(*batch)) {
 		b.bye = &dialect.Close{Code: codePolicy, Reason: "slow: events are not being read"}
 		return
 	}
-	if f != nil {
-		f(b)
+	if c.talk == nil {
+		c.open(b)
+	}
+	for _, m := range [2][]byte{c.bell.take(), msg} {
+		if m != nil {
+			// What was posted before the message leaves before the reply to it.
+			c.drain(b)
+			c.handle(b, m)
+		}
 	}
 	c.drain(b)
 	c.expire(b)
 	c.schedule()
+}
+
+// open begins the conversation.
+func (c *conn) open(b *batch) {
+	b.verb = "open"
+	c.talk = c.endpoint.dialect.Open(c.link, c.query)
+	c.query = nil
+	if g, ok := c.talk.(dialect.Greeter); ok {
+		c.collect(b, g.Greet(c.server.ctx))
+	}
+}
+
+// handle passes one message to the conversation.
+func (c *conn) handle(b *batch, msg []byte) {
+	if b.bye == nil {
+		b.verb = "receive"
+		c.collect(b, c.talk.Receive(c.server.ctx, msg))
+	}
 }
 
 func (c *conn) panicked(verb string, p any) {
