@@ -143,9 +143,7 @@ func (c *conversation) answered(f core.AnswerMade) {
 func (c *conversation) publish(t *task, a media.Answer) *fault {
 	e := t.endpoint
 	if len(a.Tracks) == 0 && !a.Data {
-		f := c.sdpFault(e, errors.New("nothing is sent"))
-		f.code = codeSDP
-		return f
+		return c.sdpFault(e, &core.Error{Kind: core.Invalid, Text: "nothing is sent"})
 	}
 	c.drop(func(o *endpoint) bool { return o.own && o.stream == e.stream })
 	info, err := c.me.Publish(core.PublishRequest{Name: e.stream, Transport: e.transport.ID(), Tracks: a.Tracks})
@@ -454,19 +452,29 @@ func (c *conversation) mediaFailed(id media.TransportID, reason string) {
 	c.keep()
 }
 
-// drop closes endpoints and forgets them. It tells whether there were any.
+// drop closes endpoints and forgets them; with a publication of one's own goes
+// the reception of it, which nobody tells the publisher of. It tells whether
+// there were any.
 func (c *conversation) drop(which func(*endpoint) bool) bool {
-	before := len(c.endpoints)
-	rest := make([]endpoint, 0, before)
+	rest := make([]endpoint, 0, len(c.endpoints)) // not in place: the session keeps the old slice
+	var ended []core.PublicationID
 	for i := range c.endpoints {
-		if e := &c.endpoints[i]; which(e) {
-			e.transport.Close()
-		} else {
+		e := &c.endpoints[i]
+		if !which(e) {
 			rest = append(rest, *e)
+			continue
+		}
+		e.transport.Close()
+		if e.own {
+			ended = append(ended, e.publication)
 		}
 	}
+	dropped := len(rest) < len(c.endpoints)
 	c.endpoints = rest
-	return len(rest) < before
+	for _, id := range ended {
+		c.drop(func(e *endpoint) bool { return !e.own && e.publication == id })
+	}
+	return dropped
 }
 
 // dropPublication closes what received a publication that ended.

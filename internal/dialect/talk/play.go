@@ -33,7 +33,7 @@ func (p *player) fail(st statement, format string, args ...any) {
 }
 
 func (p *player) note(format string, args ...any) {
-	p.log = append(p.log, shorten([]byte(fmt.Sprintf(format, args...))))
+	p.log = append(p.log, shorten([]byte(fmt.Sprintf(format, args...)), 400))
 }
 
 // play performs every statement and checks that nothing else was sent.
@@ -104,7 +104,7 @@ func (s Sent) String() string {
 	if s.Close != nil {
 		return fmt.Sprintf("closed %d %s", s.Close.Code, s.Close.Reason)
 	}
-	return shorten(s.Text)
+	return shorten(s.Text, mostShown)
 }
 
 func (p *player) hear(st statement) {

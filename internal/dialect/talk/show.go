@@ -15,12 +15,12 @@ func show(v any) string {
 	if err := e.Encode(v); err != nil {
 		return err.Error()
 	}
-	return shorten(bytes.TrimSpace(b.Bytes()))
+	return shorten(bytes.TrimSpace(b.Bytes()), mostShown)
 }
 
-func shorten(text []byte) string {
-	if len(text) > mostShown {
-		return string(text[:mostShown]) + "…"
+func shorten(text []byte, most int) string {
+	if len(text) > most {
+		return string(text[:most]) + "…"
 	}
 	return string(text)
 }
