@@ -20,6 +20,7 @@ import (
 	"switchboard/internal/certs"
 	"switchboard/internal/config"
 	"switchboard/internal/core"
+	"switchboard/internal/media"
 	"switchboard/internal/observe"
 	"switchboard/internal/socket"
 	"switchboard/internal/store"
@@ -44,6 +45,9 @@ type Options struct {
 	// Hurry ends draining early when something arrives or it is closed. May be
 	// nil.
 	Hurry <-chan struct{}
+	// Engine makes the media engine. Nil makes the one that carries media; tests
+	// give another.
+	Engine func(media.Sink) (media.Engine, error)
 }
 
 // Run builds the server, serves until ctx ends or a part fails, and stops it.

@@ -15,7 +15,11 @@ func (s *server) openHub(context.Context) error {
 	if err != nil {
 		return err
 	}
-	hub, err := core.NewHub(core.Options{Limits: limits(&s.Config.Limits), Log: s.Log, Auth: gate, Media: s.engine})
+	engine := s.Engine
+	if engine == nil {
+		engine = s.engine
+	}
+	hub, err := core.NewHub(core.Options{Limits: limits(&s.Config.Limits), Log: s.Log, Auth: gate, Media: engine})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"switchboard/internal/config"
 	"switchboard/internal/core"
 	"switchboard/internal/dialect"
+	"switchboard/internal/dialect/kurento"
 	"switchboard/internal/socket"
 )
 
@@ -18,9 +19,49 @@ type spoken struct {
 	terms   socket.Terms
 }
 
-// dialects lists every dialect of the server that is not switched off.
+// dialects lists every dialect of the server that is not switched off. A new
+// one has its line here.
 func (s *server) dialects() ([]spoken, error) {
-	return nil, nil
+	var all []spoken
+	for _, d := range []struct {
+		access  string
+		origins config.Origins
+		make    func(socket.Terms) (dialect.Dialect, error)
+	}{
+		{s.Config.Dialects.Kurento.Access, s.Config.Dialects.Kurento.Origins, s.kurento},
+	} {
+		if d.access == config.AccessOff {
+			continue
+		}
+		terms := s.terms(d.access, d.origins)
+		made, err := d.make(terms)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, spoken{made, terms})
+	}
+	return all, nil
+}
+
+func (s *server) kurento(terms socket.Terms) (dialect.Dialect, error) {
+	c := s.Config.Dialects.Kurento
+	creators, err := kurento.Creators(c.RoomCreators)
+	if err != nil {
+		return dialect.Dialect{}, fmt.Errorf("room creators: %w", err)
+	}
+	return kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: s.private(),
+		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, SpeakerInterval: c.SpeakerInterval,
+		SpeakerThreshold: c.SpeakerThreshold, FilterParam: c.FilterParam, LoopbackRemote: c.LoopbackRemote, LoopbackAndLocal: c.LoopbackAndLocal}), nil
+}
+
+// private tells whether only this machine can reach the server, at any address.
+func (s *server) private() bool {
+	for _, l := range s.Config.Listen {
+		if !l.Loopback() {
+			return false
+		}
+	}
+	return true
 }
 
 // terms makes of a dialect's options who may connect by it.
