@@ -1,11 +1,12 @@
-// Package auth turns proofs of identity, which are passwords and signed tokens,
-// into a [core.Identity]. It owns how passwords are hashed, how guessing is
-// slowed down, and which tokens are believed.
+// Package auth turns proofs of identity, which are passwords, login keys and
+// signed tokens, into a [core.Identity]. It owns how passwords are hashed, how
+// guessing is slowed down, what clients keep to log in again, and which tokens
+// and directories are believed.
 //
 // A [Gate] and everything it is made of may be used by any goroutine. Checking
 // a password is slow on purpose and may wait for its turn, so nobody calls it
-// under a lock. This package must not know a protocol, a socket or a database;
-// no password, token or hash ever leaves it in an error or a log.
+// under a lock. This package must not know a protocol of clients, a socket or a
+// database; no password, token, key or hash ever leaves it in an error or a log.
 package auth
 
 import (
@@ -14,28 +15,28 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"switchboard/internal/core"
 	"switchboard/internal/store"
 )
 
-// Records is what a Gate needs of the store.
-type Records interface {
-	store.Users
-	store.Passwords
-	store.Audit
-}
-
-// auditTime is how long noting a login may hold it up.
-const auditTime = 5 * time.Second
-
 // Options are what a Gate is made of.
 type Options struct {
-	Records Records
-	Hasher  *Hasher
-	Tokens  *Tokens // nil: no token is believed
-	Log     *slog.Logger
+	Store  store.Store
+	Hasher *Hasher
+	Log    *slog.Logger
+	Tokens *Tokens // nil: no token is believed
+	// LDAP directories check the passwords of users whose passwords are not kept
+	// here, by realm.
+	LDAP map[string]*LDAP
+	// LoginLifetime is how long a login key is good for unless it is renewed; 0
+	// means an hour.
+	LoginLifetime time.Duration
+	// AuditLifetime is how long audit entries are kept; 0 means for ever.
+	AuditLifetime time.Duration
 }
 
 // Gate is where people prove who they are. It implements [core.Authenticator].
@@ -46,9 +47,46 @@ type Gate struct {
 
 var _ core.Authenticator = (*Gate)(nil)
 
-// New makes a Gate. All options but Tokens must be set.
+// New makes a Gate. Store, Hasher and Log must be set.
 func New(o Options) *Gate {
+	if o.LoginLifetime == 0 {
+		o.LoginLifetime = defaultLoginLifetime
+	}
 	return &Gate{Options: o, throttle: newThrottle(throttleEntries)}
+}
+
+const (
+	// sweepEvery is how often what has expired is removed from the store. Until
+	// then it is not believed either.
+	sweepEvery = 10 * time.Minute
+	// auditTime is how long noting a login may hold it up.
+	auditTime = 5 * time.Second
+)
+
+// Run removes what has expired from the store, until ctx ends. It returns nil
+// then. App runs it once.
+func (g *Gate) Run(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		g.sweep(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (g *Gate) sweep(ctx context.Context) {
+	now := time.Now()
+	_, err := g.Store.DeleteLogins(ctx, store.LoginFilter{Before: now})
+	if err == nil && g.AuditLifetime > 0 {
+		_, err = g.Store.PruneAudit(ctx, now.Add(-g.AuditLifetime))
+	}
+	if err != nil && ctx.Err() == nil {
+		g.Log.Error("what has expired was not removed from the store", "error", err)
+	}
 }
 
 // Authenticate checks the token if there is one, else user and password. It may
@@ -59,28 +97,19 @@ func New(o Options) *Gate {
 // user counts in slowing guesses down.
 func (g *Gate) Authenticate(ctx context.Context, c core.Credentials, remote netip.Addr) (core.Identity, error) {
 	if c.Token != "" {
-		return g.token(c.Token)
+		if g.Tokens == nil {
+			return core.Identity{}, denied("tokens are not accepted here")
+		}
+		return g.Tokens.Verify(ctx, c.Token)
 	}
 	if c.Realm == "" {
 		c.Realm = core.DefaultRealm
 	}
 	id, err := g.password(ctx, c, remote)
-	if err != nil && core.KindOf(err) == 0 {
-		switch {
-		case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-			// The client is told to come back; the cause is for the log.
-			g.Log.Error("password could not be checked", "realm", c.Realm, "error", err)
-			return id, unavailable("logging in is not possible now")
-		}
+	if err != nil {
+		return core.Identity{}, g.clientError("log in", err)
 	}
-	return id, err
-}
-
-func (g *Gate) token(token string) (core.Identity, error) {
-	if g.Tokens == nil {
-		return core.Identity{}, denied("tokens are not accepted here")
-	}
-	return g.Tokens.Verify(token)
+	return id, nil
 }
 
 func (g *Gate) password(ctx context.Context, c core.Credentials, remote netip.Addr) (core.Identity, error) {
@@ -90,59 +119,93 @@ func (g *Gate) password(ctx context.Context, c core.Credentials, remote netip.Ad
 		return core.Identity{}, &core.Error{Kind: core.Unavailable, Subject: core.AboutLimit,
 			Text: fmt.Sprintf("too many wrong passwords, try again in %d s", seconds)}
 	}
-	user, right, err := g.checkPassword(ctx, c)
+	right, err := g.checkPassword(ctx, c)
+	var id core.Identity
+	if err == nil && right {
+		id, err = identity(ctx, g.Store, c.Realm, c.User)
+	}
 	if err != nil {
 		attempt.undecided()
-		return core.Identity{}, err
+		return id, err
 	}
 	if !right {
 		g.audit(ctx, c, remote, store.OutcomeDenied)
-		return core.Identity{}, denied("wrong user or password")
+		return id, denied("wrong user or password")
 	}
 	attempt.succeeded()
 	g.audit(ctx, c, remote, store.OutcomeDone)
-	return core.Identity{Realm: user.Realm, User: user.ID, Display: user.Name}, nil
+	return id, nil
 }
 
 // checkPassword tells whether the user exists, may log in, and has this
 // password. It takes as long for a user who does not as for one who does.
-func (g *Gate) checkPassword(ctx context.Context, c core.Credentials) (user store.User, right bool, err error) {
-	user, encoded, err := g.lookUp(ctx, c.Realm, c.User)
-	if err != nil {
-		return user, false, err
+func (g *Gate) checkPassword(ctx context.Context, c core.Credentials) (right bool, err error) {
+	user, err := g.Store.User(ctx, c.Realm, c.User)
+	known := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return false, fmt.Errorf("look up user: %w", err)
+	}
+	directory := g.LDAP[c.Realm]
+	if directory != nil && (!known || user.Origin == store.OriginLDAP) {
+		return g.checkDirectory(ctx, directory, c, user, known)
+	}
+	var encoded string
+	if known && !user.Disabled && user.Origin == store.OriginLocal {
+		if encoded, err = g.Store.Password(ctx, c.Realm, c.User); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, fmt.Errorf("look up password: %w", err)
+		}
 	}
 	right, fresh, err := g.Hasher.Check(ctx, encoded, c.Password)
 	if err != nil {
-		return user, false, fmt.Errorf("check password: %w", err)
+		return false, fmt.Errorf("check password: %w", err)
 	}
 	if fresh != "" {
 		g.rehash(ctx, user, encoded, fresh)
 	}
-	return user, right, nil
+	return right, nil
 }
 
-// lookUp returns the user and what their password is checked against: nothing
-// for who does not exist or may not log in.
-func (g *Gate) lookUp(ctx context.Context, realm, id string) (user store.User, encoded string, err error) {
-	user, err = g.Records.User(ctx, realm, id)
-	if err == nil {
-		encoded, err = g.Records.Password(ctx, realm, id)
+// checkDirectory asks the directory. Who logs in for the first time becomes a
+// user, so that they can have roles.
+func (g *Gate) checkDirectory(ctx context.Context, d *LDAP, c core.Credentials, user store.User, known bool) (right bool, err error) {
+	if !known {
+		if can, err := g.canBecomeUser(ctx, c.Realm, c.User); err != nil || !can {
+			return false, err
+		}
 	}
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return store.User{}, "", nil
-	case err != nil:
-		return store.User{}, "", fmt.Errorf("look up user: %w", err)
-	case user.Disabled:
-		return user, "", nil
+	if right, err = d.Check(ctx, c.User, c.Password); err != nil || !right || user.Disabled {
+		return false, err
 	}
-	return user, encoded, nil
+	if !known {
+		_, err = g.Store.CreateUser(ctx, store.User{Realm: c.Realm, ID: c.User, Origin: store.OriginLDAP})
+		if err != nil && !errors.Is(err, store.ErrConflict) {
+			return false, fmt.Errorf("keep user of directory: %w", err)
+		}
+	}
+	return true, nil
+}
+
+// canBecomeUser tells whether a name of the directory may become a user by
+// logging in. Directories take "ada", "ADA" and "ada " for one person, and we do
+// not: without this rule each form would be a user of its own, and disabling one
+// would leave the others. Other names can be added by hand or by import.
+func (g *Gate) canBecomeUser(ctx context.Context, realm, name string) (bool, error) {
+	if name == "" || len(name) > store.MaxID || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._@-") != "" {
+		return false, nil
+	}
+	users, err := g.Store.Users(ctx, store.Filter{Realm: realm})
+	if err != nil {
+		return false, fmt.Errorf("look up users: %w", err)
+	}
+	return !slices.ContainsFunc(users, func(u store.User) bool {
+		return strings.EqualFold(strings.Join(strings.Fields(u.ID), " "), name)
+	}), nil
 }
 
 // rehash replaces a hash of an old kind. The login that made it possible goes
 // through even when it fails, since the next one will try again.
 func (g *Gate) rehash(ctx context.Context, u store.User, old, fresh string) {
-	err := g.Records.ReplacePassword(ctx, u.Realm, u.ID, old, fresh)
+	err := g.Store.ReplacePassword(ctx, u.Realm, u.ID, old, fresh)
 	if err != nil && !errors.Is(err, store.ErrConflict) {
 		g.Log.Warn("password was not hashed anew", "realm", u.Realm, "user", u.ID, "error", err)
 	}
@@ -160,10 +223,26 @@ func (g *Gate) audit(ctx context.Context, c core.Credentials, remote netip.Addr,
 	// Who hangs up at once is noted too.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTime)
 	defer cancel()
-	_, err := g.Records.AppendAudit(ctx, e)
-	if err != nil {
+	if _, err := g.Store.AppendAudit(ctx, e); err != nil {
 		g.Log.Error("login was not noted in the audit log", "realm", c.Realm, "error", err)
 	}
+}
+
+// clientError returns what the caller of a verb is told: the bare [core.Error] if
+// there is one in the chain, Unavailable when the client should come back later,
+// whose cause is for the log only, or else a failure of ours as it is.
+func (g *Gate) clientError(verb string, err error) error {
+	var e *core.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, store.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		g.Log.Error("nobody can be let in", "verb", verb, "error", err)
+		return unavailable("logging in is not possible now")
+	}
+	return fmt.Errorf("%s: %w", verb, err)
 }
 
 func denied(text string) error {

@@ -22,7 +22,7 @@ import (
 // gate is a Gate over a real store, with the user ada.
 type gate struct {
 	*Gate
-	store store.Store
+	store store.Store  // the sound one
 	log   bytes.Buffer // read only when nothing is being checked
 }
 
@@ -39,7 +39,7 @@ func newGate(t *testing.T) *gate {
 	})
 	g := &gate{store: s}
 	g.Gate = New(Options{
-		Records: s, Hasher: NewHasher(cheap(), 0), Tokens: newTokens(t, TokenOptions{}),
+		Store: s, Hasher: NewHasher(cheap(), 0), Tokens: newTokens(t, TokenOptions{}),
 		Log: slog.New(slog.NewTextHandler(&g.log, nil)),
 	})
 	if err := AddUser(t.Context(), s, g.Hasher, Actor{}, store.User{ID: "ada", Name: "Ada L."}, "correct horse"); err != nil {
@@ -68,11 +68,22 @@ func (g *gate) logins(t *testing.T) []store.AuditEntry {
 
 func TestLogin(t *testing.T) {
 	g := newGate(t)
+	for _, role := range []string{"flight", "capcom", "unused"} {
+		if _, err := g.store.CreateRole(t.Context(), store.Role{Realm: "default", ID: role}); err != nil {
+			t.Fatal(err)
+		}
+		if role == "unused" {
+			continue
+		}
+		if err := g.store.AddMember(t.Context(), store.Member{Realm: "default", Role: role, User: "ada"}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	id, err := g.login(t, "ada", "correct horse")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(core.Identity{Realm: "default", User: "ada", Display: "Ada L."}, id); diff != "" {
+	if diff := cmp.Diff(core.Identity{Realm: "default", User: "ada", Display: "Ada L.", Roles: []string{"capcom", "flight"}}, id); diff != "" {
 		t.Errorf("identity (-want +got):\n%s", diff)
 	}
 	for name, c := range map[string]core.Credentials{
@@ -213,7 +224,7 @@ func TestLoginByToken(t *testing.T) {
 
 // failing is a store whose disk is gone, in parts.
 type failing struct {
-	Records
+	store.Store
 	user, audit error
 }
 
@@ -221,14 +232,14 @@ func (f failing) User(ctx context.Context, realm, id string) (store.User, error)
 	if f.user != nil {
 		return store.User{}, f.user
 	}
-	return f.Records.User(ctx, realm, id)
+	return f.Store.User(ctx, realm, id)
 }
 
 func (f failing) AppendAudit(ctx context.Context, e store.AuditEntry) (store.AuditEntry, error) {
 	if f.audit != nil {
 		return store.AuditEntry{}, f.audit
 	}
-	return f.Records.AppendAudit(ctx, e)
+	return f.Store.AppendAudit(ctx, e)
 }
 
 func (f failing) ReplacePassword(context.Context, string, string, string, string) error {
@@ -237,10 +248,10 @@ func (f failing) ReplacePassword(context.Context, string, string, string, string
 
 func TestLoginWhileTheStoreFails(t *testing.T) {
 	g := newGate(t)
-	sound := g.Records
+	sound := g.Store
 	broken := errors.New("disk is on fire")
 
-	g.Records = failing{Records: sound, user: errors.Join(store.ErrUnavailable, broken)}
+	g.Gate.Store = failing{Store: sound, user: errors.Join(store.ErrUnavailable, broken)}
 	for range 10 { // nobody is slowed down for it
 		_, err := g.login(t, "ada", "correct horse")
 		wantKind(t, "store unavailable", err, core.Unavailable)
@@ -252,7 +263,7 @@ func TestLoginWhileTheStoreFails(t *testing.T) {
 		t.Errorf("the log does not tell the cause: %s", &g.log)
 	}
 
-	g.Records = failing{Records: sound, user: broken}
+	g.Gate.Store = failing{Store: sound, user: broken}
 	_, err := g.login(t, "ada", "correct horse")
 	wantKind(t, "store broken", err, 0)
 	if !errors.Is(err, broken) {
@@ -260,7 +271,7 @@ func TestLoginWhileTheStoreFails(t *testing.T) {
 	}
 
 	// People can still talk when nothing can be written.
-	g.Records = failing{Records: sound, audit: errors.Join(store.ErrUnavailable, broken)}
+	g.Gate.Store = failing{Store: sound, audit: errors.Join(store.ErrUnavailable, broken)}
 	g.Hasher = NewHasher(Cost{MemoryKiB: 16, Passes: 1, Lanes: 1}, 0) // so that the hash wants renewing
 	if _, err := g.login(t, "ada", "correct horse"); err != nil {
 		t.Errorf("login while nothing can be written: %v", err)

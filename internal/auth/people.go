@@ -56,8 +56,9 @@ func AddUser(ctx context.Context, s store.Store, h *Hasher, by Actor, u store.Us
 	})
 }
 
-// SetPassword gives a user a new password and notes it in the audit log, in one
-// transaction. No such user: [store.ErrNotFound].
+// SetPassword gives a user a new password, makes the keys of all their clients
+// void, and notes it in the audit log, in one transaction. No such user:
+// [store.ErrNotFound].
 func SetPassword(ctx context.Context, s store.Store, h *Hasher, by Actor, realm, user, password string) error {
 	if realm == "" {
 		realm = core.DefaultRealm
@@ -68,6 +69,9 @@ func SetPassword(ctx context.Context, s store.Store, h *Hasher, by Actor, realm,
 	}
 	return s.Within(ctx, func(tx store.Records) error {
 		if err := tx.SetPassword(ctx, realm, user, encoded); err != nil {
+			return err
+		}
+		if _, err := tx.DeleteLogins(ctx, store.LoginFilter{Realm: realm, User: user}); err != nil {
 			return err
 		}
 		return note(ctx, tx, by, realm, "user.password", user)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -21,9 +22,13 @@ const (
 	leeway = 30 * time.Second
 )
 
-// TokenOptions say which tokens are believed.
+// TokenOptions say which tokens are believed: those signed with the secret, those
+// signed with one of the published keys, or both.
 type TokenOptions struct {
-	Secret   []byte // of HS256, at least [MinSecretBytes]
+	Secret []byte // of HS256, at least [MinSecretBytes]; empty: none
+	// KeysURL is where the signer publishes its public keys as a JSON Web Key Set
+	// (RFC 7517): https, or http on this machine. Empty: none.
+	KeysURL  string
 	Issuer   string // what "iss" must be; empty: not looked at
 	Audience string // what "aud" must contain; empty: not looked at
 }
@@ -33,16 +38,34 @@ type TokenOptions struct {
 type Tokens struct {
 	options TokenOptions
 	parser  *jwt.Parser
+	keys    *keySet // nil: none are published
 }
 
-// NewTokens makes a Tokens. It fails when the secret is too short.
+// NewTokens makes a Tokens. It does not fetch keys yet. It fails when the options
+// are not good enough.
 func NewTokens(o TokenOptions) (*Tokens, error) {
-	if len(o.Secret) < MinSecretBytes {
-		return nil, fmt.Errorf("secret of signed tokens is shorter than %d bytes", MinSecretBytes)
+	t := &Tokens{options: o}
+	// The signer does not choose the algorithm (RFC 8725 section 3.1): which one
+	// may be used with which key is settled here and in key.
+	var algorithms []string
+	if len(o.Secret) > 0 {
+		if len(o.Secret) < MinSecretBytes {
+			return nil, fmt.Errorf("secret of signed tokens is shorter than %d bytes", MinSecretBytes)
+		}
+		algorithms = append(algorithms, jwt.SigningMethodHS256.Alg())
+	}
+	if o.KeysURL != "" {
+		var err error
+		if t.keys, err = newKeySet(o.KeysURL); err != nil {
+			return nil, err
+		}
+		algorithms = append(algorithms, publicAlgorithms()...)
+	}
+	if len(algorithms) == 0 {
+		return nil, errors.New("tokens need a secret or the URL of public keys")
 	}
 	options := []jwt.ParserOption{
-		// The signer does not choose the algorithm (RFC 8725 section 3.1).
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+		jwt.WithValidMethods(algorithms),
 		jwt.WithExpirationRequired(),
 		jwt.WithLeeway(leeway),
 		jwt.WithStrictDecoding(),
@@ -53,7 +76,8 @@ func NewTokens(o TokenOptions) (*Tokens, error) {
 	if o.Audience != "" {
 		options = append(options, jwt.WithAudience(o.Audience))
 	}
-	return &Tokens{options: o, parser: jwt.NewParser(options...)}, nil
+	t.parser = jwt.NewParser(options...)
+	return t, nil
 }
 
 // claims is what a token says. "sub" is the user's name; "realm" left out is
@@ -74,14 +98,19 @@ const (
 	maxTokenRooms = 1024
 )
 
-// Verify returns whom a token vouches for. Its errors are of kind Denied.
-func (t *Tokens) Verify(token string) (core.Identity, error) {
+// Verify returns whom a token vouches for. It may have to wait for published
+// keys to be fetched: for as long as ctx allows, or for five seconds if it is the
+// one who fetches them for all. Its errors are of kind Denied, or Unavailable when keys are
+// needed and could not be fetched.
+func (t *Tokens) Verify(ctx context.Context, token string) (core.Identity, error) {
 	if len(token) > maxTokenBytes {
 		return core.Identity{}, denied("token is too long")
 	}
 	var c claims
-	_, err := t.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.options.Secret, nil })
+	_, err := t.parser.ParseWithClaims(token, &c, func(token *jwt.Token) (any, error) { return t.key(ctx, token) })
 	switch {
+	case errors.Is(err, errKeysUnavailable):
+		return core.Identity{}, unavailable("tokens cannot be checked now")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid), errors.Is(err, jwt.ErrTokenMalformed), errors.Is(err, jwt.ErrTokenUnverifiable):
 		return core.Identity{}, denied("token is not valid")
 	case errors.Is(err, jwt.ErrTokenExpired):
@@ -92,6 +121,17 @@ func (t *Tokens) Verify(token string) (core.Identity, error) {
 		return core.Identity{}, denied("token is not valid here") // issuer, audience, no exp
 	}
 	return c.identity()
+}
+
+// key returns the key to check a token with. Its algorithm is one of those that
+// the parser lets through; the type of key must fit it, so that a public key is
+// never taken for a secret.
+func (t *Tokens) key(ctx context.Context, token *jwt.Token) (any, error) {
+	if _, ok := token.Method.(*jwt.SigningMethodHMAC); ok {
+		return t.options.Secret, nil
+	}
+	id, _ := token.Header["kid"].(string)
+	return t.keys.find(ctx, id, token.Method.Alg())
 }
 
 func (c *claims) identity() (core.Identity, error) {
@@ -126,8 +166,11 @@ func (c *claims) identity() (core.Identity, error) {
 }
 
 // Sign returns a token that vouches for the identity for so long. Admin and
-// Guest are not carried.
+// Guest are not carried. It fails without a secret.
 func (t *Tokens) Sign(id core.Identity, lifetime time.Duration) (string, error) {
+	if len(t.options.Secret) == 0 {
+		return "", errors.New("sign token: there is no secret to sign with")
+	}
 	now := time.Now()
 	c := claims{
 		RegisteredClaims: jwt.RegisteredClaims{

@@ -20,7 +20,7 @@ const secret = "0123456789abcdef0123456789abcdef"
 
 func newTokens(t testing.TB, o TokenOptions) *Tokens {
 	t.Helper()
-	if o.Secret == nil {
+	if o.Secret == nil && o.KeysURL == "" {
 		o.Secret = []byte(secret)
 	}
 	tokens, err := NewTokens(o)
@@ -45,7 +45,7 @@ func TestTokenSignedAndVerified(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := tokens.Verify(token)
+			got, err := tokens.Verify(t.Context(), token)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +107,7 @@ func TestTokenByAnApplication(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			id, err := tokens.Verify(token)
+			id, err := tokens.Verify(t.Context(), token)
 			if c.want == "" {
 				if err != nil || id.User != "ada" || id.Realm != core.DefaultRealm || id.Admin || id.Guest {
 					t.Errorf("verify: %+v, %v", id, err)
@@ -141,7 +141,7 @@ func TestForgedTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := sign(jwt.SigningMethodHS256, []byte(secret))
-	if _, err := tokens.Verify(good); err != nil {
+	if _, err := tokens.Verify(t.Context(), good); err != nil {
 		t.Fatal(err)
 	}
 	parts := strings.Split(good, ".")
@@ -163,7 +163,7 @@ func TestForgedTokens(t *testing.T) {
 		"huge":              good + strings.Repeat("A", 10<<20),
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, err := tokens.Verify(token)
+			id, err := tokens.Verify(t.Context(), token)
 			wantKind(t, "verify", err, core.Denied)
 			if diff := cmp.Diff(core.Identity{}, id); diff != "" {
 				t.Errorf("identity all the same:\n%s", diff)
@@ -189,7 +189,7 @@ func FuzzToken(f *testing.F) {
 	f.Add(good)
 	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	f.Fuzz(func(t *testing.T, token string) {
-		if id, err := tokens.Verify(token); err == nil && token != good {
+		if id, err := tokens.Verify(t.Context(), token); err == nil && token != good {
 			t.Errorf("%q vouches for %+v", token, id)
 		} else if err != nil && core.KindOf(err) != core.Denied {
 			t.Errorf("%q: %v", token, err)

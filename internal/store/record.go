@@ -45,8 +45,8 @@ type Origin string
 
 // The origins of users.
 const (
-	OriginLocal     Origin = "local"     // the password kept here
-	OriginDirectory Origin = "directory" // an LDAP directory
+	OriginLocal Origin = "local" // the password kept here
+	OriginLDAP  Origin = "ldap"  // an LDAP directory
 )
 
 // Login is a proof that a user has logged in from a client. The key that the

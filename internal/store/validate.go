@@ -247,7 +247,7 @@ func (u User) Valid() (User, error) {
 	p.id("user", u.ID)
 	p.project(u.Project)
 	p.text("name", u.Name, MaxName)
-	oneOf(&p, "origin", u.Origin, OriginLocal, OriginDirectory)
+	oneOf(&p, "origin", u.Origin, OriginLocal, OriginLDAP)
 	p.text("data", u.Data, MaxData)
 	p.version(u.Version)
 	return u, p.err

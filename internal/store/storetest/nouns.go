@@ -80,10 +80,10 @@ func testUsers(t *testing.T, s store.Store) {
 		read:   func(ctx context.Context) (store.User, error) { return s.User(ctx, "one", "ada") },
 		remove: func(ctx context.Context) error { return s.DeleteUser(ctx, "one", "ada") },
 		made:   store.User{Realm: "one", ID: "ada"},
-		changed: store.User{Realm: "one", ID: "ada", Project: "orbiter", Name: "Ada L.", Origin: store.OriginDirectory,
+		changed: store.User{Realm: "one", ID: "ada", Project: "orbiter", Name: "Ada L.", Origin: store.OriginLDAP,
 			Disabled: true, Data: `{"avatar":"x"}`},
 		first: store.User{Realm: "one", ID: "ada", Origin: store.OriginLocal, Version: 1},
-		second: store.User{Realm: "one", ID: "ada", Project: "orbiter", Name: "Ada L.", Origin: store.OriginDirectory,
+		second: store.User{Realm: "one", ID: "ada", Project: "orbiter", Name: "Ada L.", Origin: store.OriginLDAP,
 			Disabled: true, Data: `{"avatar":"x"}`, Version: 2},
 		version: func(u store.User, v store.Version) store.User { u.Version = v; return u },
 	}.run(t)
