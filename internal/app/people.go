@@ -44,7 +44,7 @@ func (s *server) gate() (*auth.Gate, error) {
 		}
 		tokens = made
 	}
-	return auth.New(auth.Options{Records: s.store, Hasher: auth.NewHasher(auth.DefaultCost(), 0), Tokens: tokens, Log: s.Log}), nil
+	return auth.New(auth.Options{Store: s.store, Hasher: auth.NewHasher(auth.DefaultCost(), 0), Tokens: tokens, Log: s.Log}), nil
 }
 
 // openRooms opens the rooms that stay.
