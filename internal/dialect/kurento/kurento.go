@@ -124,16 +124,17 @@ type conversation struct {
 	c   *core.Connection
 	out []dialect.Frame // to be written when the present call returns
 
-	place                  // what a resumed session finds again
-	refused    *core.Error // of a token that was not believed
-	used       bool        // the client has seen this connection's session
-	watched    bool        // a ping has armed the watchdog
-	deadline   time.Time   // of the watchdog
-	silent     bool        // the watchdog ended the connection
-	over       bool        // nothing is said any more
-	early      []early     // candidates that came before their offer
-	waiting    *task       // the room request under way
-	queue      []*request  // room requests behind it, in order
+	place                                  // what a resumed session finds again
+	refused    *core.Error                 // of a token that was not believed
+	used       bool                        // the client has seen this connection's session
+	watched    bool                        // a ping has armed the watchdog
+	deadline   time.Time                   // of the watchdog
+	silent     bool                        // the watchdog ended the connection
+	over       bool                        // nothing is said any more
+	early      []early                     // candidates that came before their offer
+	invited    map[core.ParticipantID]bool // in the room, but not come yet; nil for nobody
+	waiting    *task                       // the room request under way
+	queue      []*request                  // room requests behind it, in order
 	queueBytes int
 }
 

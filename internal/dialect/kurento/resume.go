@@ -1,6 +1,7 @@
 package kurento
 
 import (
+	"maps"
 	"slices"
 
 	"switchboard/internal/core"
@@ -29,6 +30,8 @@ func (v view) with(events []*core.Event) view {
 		switch f := e.Fact.(type) {
 		case core.ParticipantJoined:
 			set(f.Participant)
+		case core.ParticipantChanged:
+			set(f.Participant)
 		case core.TrackPublished:
 			set(f.Participant)
 		case core.TrackUnpublished:
@@ -40,10 +43,15 @@ func (v view) with(events []*core.Event) view {
 	return v
 }
 
+// come returns those of the view who came; the others are only invited.
+func (v view) come() view {
+	return slices.DeleteFunc(slices.Clone(v), func(p core.ParticipantInfo) bool { return p.Mode == core.ModeInvited })
+}
+
 // membership tells whether views show what an event about others tells.
 func (c *conversation) membership(e *core.Event) bool {
 	switch f := e.Fact.(type) {
-	case core.ParticipantJoined, core.TrackPublished, core.TrackUnpublished:
+	case core.ParticipantJoined, core.ParticipantChanged, core.TrackPublished, core.TrackUnpublished:
 		return true
 	case core.ParticipantLeft:
 		return f.Participant != c.me.ID()
@@ -59,6 +67,7 @@ func (c *conversation) catchUp(gap *kept, now core.RoomInfo, present bool) {
 	if c.me == nil {
 		return
 	}
+	c.invited = maps.Clone(gap.invited)
 	c.handleAll(gap.missed)
 	switch {
 	case c.over:
@@ -68,6 +77,8 @@ func (c *conversation) catchUp(gap *kept, now core.RoomInfo, present bool) {
 		return
 	case gap.known != nil:
 		c.catchUpRoom(gap.known, now)
+	default:
+		c.hide(now.Participants)
 	}
 	for _, e := range slices.Clone(c.endpoints) {
 		if !c.over && e.transport.Stats().State == "failed" {
@@ -91,6 +102,9 @@ func (c *conversation) handleAll(events []*core.Event) {
 func (c *conversation) catchUpRoom(known view, now core.RoomInfo) {
 	events := c.c.Take(nil)
 	present := view(now.Participants).with(events)
+	c.invited = nil
+	c.hide(present)
+	known, present = known.come(), present.come()
 	for _, p := range known {
 		if present.find(p.ID) < 0 {
 			c.write(left(p.Name))

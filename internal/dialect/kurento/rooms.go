@@ -82,6 +82,7 @@ func (c *conversation) enter(r *request, user, room string) {
 		return
 	}
 	c.me, c.dataChannels, c.hat = me, channels, false
+	c.hide(info.Participants)
 	c.keep()
 	result := joinResult{Value: membersOf(info, me.ID()), SessionID: c.key()}
 	if c.o.ICEServers != nil {
@@ -245,7 +246,16 @@ func (c *conversation) handle(e *core.Event) {
 func (c *conversation) tell(e *core.Event) {
 	switch f := e.Fact.(type) {
 	case core.ParticipantJoined: // seed 2
+		if f.Participant.Mode == core.ModeInvited {
+			c.hide([]core.ParticipantInfo{f.Participant})
+			return
+		}
 		c.share(e, f.Room)
+	case core.ParticipantChanged:
+		if c.invited[f.Participant.ID] && f.Participant.Mode != core.ModeInvited {
+			delete(c.invited, f.Participant.ID)
+			c.share(e, f.Room)
+		}
 	case core.TrackPublished: // seed 4
 		c.share(e, f.Room)
 	case core.TrackUnpublished: // seed 6
@@ -261,6 +271,8 @@ func (c *conversation) tell(e *core.Event) {
 		switch {
 		case f.Participant == c.me.ID():
 			c.evicted()
+		case c.invited[f.Participant]:
+			delete(c.invited, f.Participant)
 		case f.Reason == core.ReasonShutdown: // everybody is about to hear that the room closes
 		case c.share(e, f.Room):
 			c.dropParticipant(f.Participant)
@@ -281,6 +293,19 @@ func (c *conversation) tell(e *core.Event) {
 	}
 }
 
+// hide notes who is only invited to the room. This protocol has no word for
+// that, so they are told of when they come.
+func (c *conversation) hide(all []core.ParticipantInfo) {
+	for _, p := range all {
+		if p.Mode == core.ModeInvited {
+			if c.invited == nil {
+				c.invited = map[core.ParticipantID]bool{}
+			}
+			c.invited[p.ID] = true
+		}
+	}
+}
+
 // share writes an event of the client's own room.
 func (c *conversation) share(e *core.Event, room core.RoomID) bool {
 	if room != c.me.Room() {
@@ -294,6 +319,8 @@ func (c *conversation) share(e *core.Event, room core.RoomID) bool {
 func encodeFact(fact core.Fact) []byte {
 	switch f := fact.(type) {
 	case core.ParticipantJoined:
+		return joined(f.Participant.Name)
+	case core.ParticipantChanged: // from invited to present
 		return joined(f.Participant.Name)
 	case core.TrackPublished:
 		return published(f.Participant)

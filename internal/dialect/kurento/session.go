@@ -2,6 +2,7 @@ package kurento
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,8 +26,9 @@ type place struct {
 type kept struct {
 	place
 	// The rest is set only when the connection is gone.
-	missed []*core.Event // were in the mailbox and not told
-	known  view          // of the room, once that is told
+	missed  []*core.Event               // were in the mailbox and not told
+	known   view                        // of the room, once that is told
+	invited map[core.ParticipantID]bool // as the conversation's
 }
 
 // keep hands the place over to the session, as it is now.
@@ -246,7 +248,7 @@ func (c *conversation) Closed(how dialect.Closure) {
 // into the mailbox: events of the second look may be in it already, and applying
 // them once more changes nothing.
 func (c *conversation) keepGap() {
-	gap := &kept{place: c.place.copy(), missed: c.c.Take(nil)}
+	gap := &kept{place: c.place.copy(), invited: maps.Clone(c.invited), missed: c.c.Take(nil)}
 	if now, present := c.snapshot(); present {
 		more := c.c.Take(nil)
 		gap.known = view(now.Participants).with(more)

@@ -33,6 +33,7 @@ type Client struct {
 	hangs    chan dialect.Closure
 	woken    chan struct{}
 	over     chan struct{}
+	arrived  chan struct{} // gets a value when something was sent
 	done     chan struct{} // closed when the loop has ended
 
 	mu   sync.Mutex
@@ -43,7 +44,7 @@ type Client struct {
 // which ends with Cut, Close or a close of the server's.
 func (s Server) Connect(d dialect.Dialect, query map[string][]string) (*Client, error) {
 	c := &Client{messages: make(chan []byte), hangs: make(chan dialect.Closure), woken: make(chan struct{}, 1),
-		over: make(chan struct{}, 1), done: make(chan struct{})}
+		over: make(chan struct{}, 1), arrived: make(chan struct{}, 1), done: make(chan struct{})}
 	conn, err := s.Hub.Connect(core.ConnectRequest{Via: d.Name, Remote: netip.AddrFrom4([4]byte{127, 0, 0, 1}), Access: s.Access,
 		Wake: func() { signal(c.woken) }, Overflow: func() { signal(c.over) }})
 	if err != nil {
@@ -128,6 +129,7 @@ func (c *Client) put(s Sent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sent = append(c.sent, s)
+	signal(c.arrived)
 }
 
 // Send gives the conversation a message and returns when its loop has taken

@@ -11,14 +11,17 @@ import (
 // begins with.
 type variables map[string]string
 
-var reference = regexp.MustCompile(`\$\{?([A-Za-z][A-Za-z0-9_]*)\}?`)
+var reference = regexp.MustCompile(`\$(?:([A-Za-z][A-Za-z0-9_]*)|\{([A-Za-z][A-Za-z0-9_]*)\})`)
+
+// nameIn returns the name of a match of reference.
+func nameIn(match []string) string { return match[1] + match[2] }
 
 // fill puts bound values in place of $name and ${name}. quoted says that the
 // text is JSON and values go into its strings.
 func (v variables) fill(text string, quoted bool) (string, error) {
 	var missing []string
 	filled := reference.ReplaceAllStringFunc(text, func(ref string) string {
-		name := reference.FindStringSubmatch(ref)[1]
+		name := nameIn(reference.FindStringSubmatch(ref))
 		value, bound := v[name]
 		if !bound {
 			missing = append(missing, name)
@@ -43,7 +46,7 @@ func escape(value string) string {
 // and returns a line for each difference.
 //
 // In what the transcript says, a string "$name" binds the value or compares it,
-// "$name" within a longer string stands for the bound value, the string "..."
+// "$name" within a longer string or a key stands for the bound value, the string "..."
 // stands for any value, and a key "..." in an object for any further keys.
 func (v variables) match(want, got any, at string) []string {
 	switch want := want.(type) {
@@ -70,8 +73,8 @@ func (v variables) matchString(want string, got any, at string) []string {
 	}
 	text, isText := got.(string)
 	if m := reference.FindStringSubmatch(want); m != nil && m[0] == want {
-		if _, bound := v[m[1]]; !bound && isText {
-			v[m[1]] = text
+		if _, bound := v[nameIn(m)]; !bound && isText {
+			v[nameIn(m)] = text
 			return nil
 		}
 	}
@@ -87,6 +90,10 @@ func (v variables) matchString(want string, got any, at string) []string {
 
 func (v variables) matchObject(want, got map[string]any, at string) (differences []string) {
 	_, open := want["..."]
+	want, err := v.fillKeys(want)
+	if err != nil {
+		return []string{fmt.Sprintf("%s: %v", at, err)}
+	}
 	for _, key := range sortedKeys(want) {
 		value, present := got[key]
 		switch {
@@ -103,6 +110,19 @@ func (v variables) matchObject(want, got map[string]any, at string) (differences
 		}
 	}
 	return differences
+}
+
+// fillKeys puts bound values in place of $name in the keys of an object.
+func (v variables) fillKeys(object map[string]any) (map[string]any, error) {
+	filled := make(map[string]any, len(object))
+	for key, value := range object {
+		key, err := v.fill(key, false)
+		if err != nil {
+			return nil, err
+		}
+		filled[key] = value
+	}
+	return filled, nil
 }
 
 func (v variables) matchArray(want []any, got any, at string) (differences []string) {
