@@ -140,8 +140,9 @@ type (
 	}
 	// RoomClosed tells everybody that the room is no more.
 	RoomClosed struct {
-		Room   RoomID `json:"room"`
-		Reason Reason `json:"reason"`
+		Room   RoomID   `json:"room"`
+		Reason Reason   `json:"reason"`
+		Names  []string `json:"names,omitempty"` // who was in it
 	}
 	// MessageSent carries a message from one participant, opaque to the core.
 	MessageSent struct {
@@ -263,7 +264,7 @@ func (f ParticipantLeft) weight() int    { return len(f.Room) + len(f.Name) + 32
 func (f TrackPublished) weight() int     { return len(f.Room) + f.Participant.weight() }
 func (f TrackUnpublished) weight() int   { return len(f.Room) + f.Participant.weight() }
 func (f RoomDataChanged) weight() int    { return len(f.Room) + dataWeight(f.Data) }
-func (f RoomClosed) weight() int         { return len(f.Room) }
+func (f RoomClosed) weight() int         { return len(f.Room) + 32*len(f.Names) }
 func (f MessageSent) weight() int        { return len(f.Room) + len(f.FromName) + len(f.Type) + len(f.Body) }
 func (f TalkingChanged) weight() int     { return len(f.Room) + len(f.Name) + 32 }
 func (f AnswerMade) weight() int         { return len(f.Answer.SDP) }

@@ -246,7 +246,11 @@ func (r *Room) close(why Reason) Policy {
 		r.mu.Unlock()
 		return policy
 	}
-	r.tell(RoomClosed{Room: r.id, Reason: why}, nil)
+	closed := RoomClosed{Room: r.id, Reason: why}
+	for _, p := range r.participants {
+		closed.Names = append(closed.Names, p.name)
+	}
+	r.tell(closed, nil)
 	a := aftermath{gone: r.participants, closed: true, routes: media.Routes{Room: r.id.media()}}
 	r.participants, r.names = nil, map[string]*Participant{}
 	for _, p := range a.gone {
