@@ -116,6 +116,8 @@ func rows() []row {
 			{"memory a subscriber", "KiB", perSub, 340}, {"CPU a join", "ms", perJoin, 3.5}, {"loss", "%", lost, 1}}},
 		{"switchboard, 1 → 150, sound only", (*bench).ours, sfu(150, false), []want{packet(14)}},
 		{"switchboard, 1 → 600", (*bench).ours, sfu(600, true), []want{packet(0), {"latency p99", "ms", p99, 0}, {"loss", "%", lost, 1}}},
+		{"shortest Go relay, rooms of 10", (*bench).bare, relay("bare", "-n", "500", "-size", "10", "-rate", "4"),
+			[]want{{"CPU a delivered message", "µs", perPacket, 0}, {"latency p99", "ms", p99, 0}}},
 		{"switchboard, chat in rooms of 10", (*bench).ours, relay("kurento", "-n", "500", "-size", "10", "-rate", "4"),
 			[]want{{"CPU a delivered message", "µs", perPacket, 12}, {"latency p99", "ms", p99, 0}}},
 		{"switchboard, 5000 idle connections", (*bench).ours, relay("kurento", "-n", "5000", "-size", "10", "-rate", "0", "-window", "1s"),
@@ -273,16 +275,21 @@ func (s *server) profile(ctx context.Context, file string) <-chan struct{} {
 }
 
 // mini starts loadtool's plain Pion server.
-func (b *bench) mini(ctx context.Context) (*server, error) {
+func (b *bench) mini(ctx context.Context) (*server, error) { return b.reference(ctx, "mini", "/room") }
+
+// bare starts loadtool's shortest Go relay.
+func (b *bench) bare(ctx context.Context) (*server, error) { return b.reference(ctx, "bare", "/") }
+
+func (b *bench) reference(ctx context.Context, command, path string) (*server, error) {
 	at, err := free()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", "0", b.tool, "mini", "-listen", at)
+	cmd := exec.CommandContext(ctx, "taskset", "-c", "0", b.tool, command, "-listen", at)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	return &server{cmd: cmd, url: "ws://" + at + "/room"}, listening(ctx, at)
+	return &server{cmd: cmd, url: "ws://" + at + path}, listening(ctx, at)
 }
 
 // ours starts the server with limits that do not stand in the way.
