@@ -65,6 +65,9 @@ func ParseOffer(text string) (*Offer, error) {
 	o := &Offer{}
 	for i, m := range d.MediaDescriptions {
 		l := readLine(&d, m)
+		if !token(l.mid) {
+			return nil, refuse("the mid of a media line is no token")
+		}
 		for _, other := range o.lines {
 			if l.mid != "" && l.mid == other.mid {
 				return nil, refuse("two media lines have the same mid")
@@ -172,7 +175,9 @@ func readLine(d *sdp.SessionDescription, m *sdp.MediaDescription) line {
 		l.readDirection(a.Key)
 		switch a.Key {
 		case "mid":
-			l.mid = a.Value
+			if l.mid == "" {
+				l.mid = a.Value
+			}
 		case "bundle-only":
 			bundleOnly = true
 		case "rtcp-mux":
@@ -236,6 +241,13 @@ func (l *line) readSources(m *sdp.MediaDescription) {
 			l.ssrc = number32(f[0])
 		}
 	}
+}
+
+// token tells whether s may be a mid (RFC 5888 section 4), or is empty.
+func token(s string) bool {
+	return len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]`, r)
+	})
 }
 
 func number32(s string) uint32 {
