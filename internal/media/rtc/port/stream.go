@@ -152,8 +152,11 @@ func peekFrame(in *bufio.Reader) ([]byte, error) {
 		return nil, err
 	}
 	n := frameHeader + int(binary.BigEndian.Uint16(head))
+	if n > in.Size() {
+		return nil, bufio.ErrBufferFull
+	}
 	b, err := in.Peek(n)
-	if err != nil { // also if it is longer than the reader's room
+	if err != nil {
 		return nil, err
 	}
 	return b[frameHeader:], nil
