@@ -29,7 +29,7 @@ func (s *server) announce() {
 			}
 		}
 	}
-	row("media", s.Config.Media.Address+protocols(s.Config.Media.TCP))
+	row("media", s.mediaAddress()+protocols(s.Config.Media.TCP))
 	if s.Config.Media.TURN.Enabled {
 		row("relay", s.Config.Media.TURN.Address+protocols(true))
 	}

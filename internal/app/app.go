@@ -21,6 +21,7 @@ import (
 	"switchboard/internal/config"
 	"switchboard/internal/core"
 	"switchboard/internal/media"
+	"switchboard/internal/media/rtc"
 	"switchboard/internal/observe"
 	"switchboard/internal/socket"
 	"switchboard/internal/store"
@@ -77,6 +78,7 @@ type server struct {
 
 	store   store.Store
 	hub     *core.Hub
+	media   *rtc.Engine // nil with an engine of Options
 	sockets *socket.Server
 	spoken  []spoken
 	certs   *certs.Source // nil without TLS

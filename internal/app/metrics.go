@@ -29,6 +29,18 @@ func (f *figures) Describe(chan<- *prometheus.Desc) {}
 func (f *figures) Collect(out chan<- prometheus.Metric) {
 	f.collectHub(out)
 	f.collectSockets(out)
+	f.collectMedia(out)
+}
+
+func (f *figures) collectMedia(out chan<- prometheus.Metric) {
+	if f.server.media == nil {
+		return
+	}
+	n := f.server.media.Counters().Port
+	d := describe("What arrived at the media port and was not taken, by the reason.", []string{"reason"}, "media", "refused", "total")
+	for reason, n := range map[string]uint64{"stranger": n.Strangers, "check": n.Refused, "overflow": n.Overflows, "connection": n.Refusals} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), reason)
+	}
 }
 
 func (f *figures) collectHub(out chan<- prometheus.Metric) {

@@ -50,7 +50,7 @@ func (s *server) kurento(terms socket.Terms) (dialect.Dialect, error) {
 		return dialect.Dialect{}, fmt.Errorf("room creators: %w", err)
 	}
 	return kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: s.private(),
-		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, SpeakerInterval: c.SpeakerInterval,
+		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, ICEServers: s.relays, SpeakerInterval: c.SpeakerInterval,
 		SpeakerThreshold: c.SpeakerThreshold, FilterParam: c.FilterParam, LoopbackRemote: c.LoopbackRemote, LoopbackAndLocal: c.LoopbackAndLocal}), nil
 }
 
