@@ -81,7 +81,8 @@ func (p *tab) tell() {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
-	p.t.Logf("%s shows (error %v):\n%s\nand wrote to the console:\n%s", p.name, err, text, lines)
+	media, mediaErr := chromedp.Run(ctx, chromedp.Evaluate[string](`watch.tell()`, chromedp.EvalAwaitPromise))
+	p.t.Logf("%s shows (errors %v, %v):\n%s\n%s\nand wrote to the console:\n%s", p.name, err, mediaErr, text, media, lines)
 }
 
 // do runs actions, each of which must work within the time that a person waits.

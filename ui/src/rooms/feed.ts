@@ -10,8 +10,8 @@ import { camera } from "./wire.ts";
 
 /** A camera that sends nothing for so long is off; the last picture of it is then no longer shown. */
 const videoGoneMs = 2500;
-/** Below this there is no microphone at work: even a quiet room is louder. */
-const silence = 1e-5;
+/** Below this, less than two steps of 16 bits, there is no microphone at work: even a quiet room is louder. */
+const silence = 5e-5;
 const silentAfterMs = 3000;
 
 export class Feed {

@@ -130,9 +130,11 @@ export class Visit {
     this.pinned.value = undefined;
   }
 
-  /** Whether a device is on or, before a room, will be. */
+  /**
+   * Whether a device is on, or will be as soon as the browser has opened it. It is the wish that counts: who mutes a
+   * microphone that is still being opened wants it muted.
+   */
   willBeOn(kind: Kind): boolean {
-    if (this.room.value) return (kind === "camera" ? this.devices.cameraOn : this.devices.microphoneOn).value;
     return this.devices.wanted[kind].value && this.devices.trouble[kind].value === undefined;
   }
 
