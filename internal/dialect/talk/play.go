@@ -176,6 +176,9 @@ func (p *player) check(st statement) bool {
 	switch {
 	case st.who == "media":
 		looked, err := p.checkMedia(words)
+		for tries := 0; err != nil && p.stage.later(tries); tries++ {
+			looked, err = p.checkMedia(words)
+		}
 		if err != nil {
 			p.fail(st, "media: %v", err)
 		}
@@ -215,7 +218,11 @@ func (p *player) do(st statement) error {
 	l := p.lines[st.who]
 	switch {
 	case st.who == "server":
-		return p.stage.server(words)
+		text, err := p.vars.fill(st.text, false)
+		if err != nil {
+			return err
+		}
+		return p.stage.server(strings.Fields(text))
 	case st.who == "media":
 		return p.doMedia(words)
 	case words[0] == "open":

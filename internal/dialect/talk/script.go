@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,14 +41,21 @@ type script struct {
 	statements []statement
 }
 
-// needs tells what kinds of statements the script has.
-func (s *script) needs(who string, v verb) bool {
-	for _, st := range s.statements {
-		if st.verb == v && (who == "" || st.who == who) {
+func (s *script) has(which func(statement) bool) bool {
+	return slices.ContainsFunc(s.statements, which)
+}
+
+// virtual tells whether the script can be played in memory only.
+func (s *script) virtual() bool {
+	return s.has(func(st statement) bool {
+		switch st.who {
+		case "server":
 			return true
+		case "media": // what happens before the answer is known to have happened only in virtual time
+			return strings.HasPrefix(st.text, "hold") || strings.HasPrefix(st.text, "delay")
 		}
-	}
-	return false
+		return st.verb == waits || (st.verb == requests && strings.Contains(st.text, "\nFrom:"))
+	})
 }
 
 var (
@@ -74,7 +82,7 @@ func parse(path, text string) (*script, error) {
 		switch {
 		case line == "":
 			open = nil
-		case line[0] == '#':
+		case strings.TrimLeft(line, " \t")[0] == '#':
 		case line[0] == ' ' || line[0] == '\t':
 			if open == nil {
 				return nil, fmt.Errorf("%s:%d: an indented line continues nothing", path, n)

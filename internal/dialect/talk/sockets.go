@@ -15,8 +15,12 @@ import (
 	"switchboard/internal/media/mediatest"
 )
 
-// patience is how long a message may take to arrive over a socket.
-const patience = 10 * time.Second
+// Over a socket: how long a message may take to arrive, and how often to look at
+// what tells nobody when it changes.
+const (
+	patience  = 10 * time.Second
+	pollEvery = 5 * time.Millisecond
+)
 
 // sockets is a stage of real connections in real time.
 type sockets struct {
@@ -42,7 +46,11 @@ func (s *sockets) open(path string, query url.Values) (line, error) {
 	return l, nil
 }
 
-func (s *sockets) settle()                   {}
+func (s *sockets) settle() {}
+func (s *sockets) later(tries int) bool {
+	time.Sleep(pollEvery) // another process does not tell when it is done
+	return time.Duration(tries)*pollEvery < patience
+}
 func (s *sockets) wait(time.Duration)        {} // scripts that wait are not played here
 func (s *sockets) engine() *mediatest.Engine { return s.address.Engine }
 

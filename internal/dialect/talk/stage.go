@@ -22,6 +22,9 @@ type stage interface {
 	// settle returns when nothing more can happen by itself, where that can be
 	// known.
 	settle()
+	// later waits a little, for what cannot be known to have happened; false when
+	// there is no use in waiting any more. tries counts from 0.
+	later(tries int) bool
 	wait(time.Duration)
 	request(method, path string, header http.Header, body string) (reply, error)
 	// engine returns the fake engine, or nil.
@@ -78,6 +81,7 @@ func (m *memory) open(path string, query url.Values) (line, error) {
 }
 
 func (m *memory) settle()                   { synctest.Wait() }
+func (m *memory) later(int) bool            { return false }
 func (m *memory) wait(d time.Duration)      { time.Sleep(d); synctest.Wait() }
 func (m *memory) engine() *mediatest.Engine { return m.eng }
 

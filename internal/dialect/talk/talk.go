@@ -7,7 +7,7 @@
 // protocol, except that messages are JSON.
 //
 // A transcript has these lines; an indented line continues the one above it,
-// and # begins a comment:
+// and a line that begins with # is a comment:
 //
 //	settings: name=value …       what the server is built with; see Build
 //	alice: open [/path][?query]  opens a connection; the first alice> does too
@@ -113,15 +113,15 @@ type Address struct {
 
 // PlayOver plays the transcripts over WebSockets in real time, each on the
 // server that start names. Transcripts that need virtual time, the server's own
-// hand, or a fake engine where there is none, are skipped; so is one for which
-// start tells false, because it cannot serve these settings.
+// hand, a peer elsewhere, or a fake engine where there is none, are skipped; so
+// is one for which start tells false, because it cannot serve these settings.
 func PlayOver(t *testing.T, pattern string, start func(t *testing.T, settings map[string]string) (Address, bool)) {
 	each(t, pattern, func(t *testing.T, s *script) {
-		if s.needs("", waits) || s.needs("server", does) {
-			t.Skip("needs virtual time or the server's own hand")
+		if s.virtual() {
+			t.Skip("needs virtual time, the server's own hand, or a peer elsewhere")
 		}
 		address, ok := start(t, s.settings)
-		if !ok || (s.needs("media", does) && address.Engine == nil) {
+		if !ok || (s.has(func(st statement) bool { return st.who == "media" }) && address.Engine == nil) {
 			t.Skip("this server cannot play it")
 		}
 		p := newPlayer(t, s, &sockets{address: address})
