@@ -504,12 +504,12 @@ func (s *Session) keepCall(c *call) error {
 	switch {
 	case s.ended:
 		return errSessionEnded
+	case slices.Contains(s.calls, c): // one can call oneself
+		return nil
 	case len(s.calls) >= s.hub.limits.CallsPerSession:
 		return failure(Unavailable, AboutLimit, "too many calls at once: at most %d", s.hub.limits.CallsPerSession)
 	}
-	if !slices.Contains(s.calls, c) { // one can call oneself
-		s.calls = append(s.calls, c)
-	}
+	s.calls = append(s.calls, c)
 	return nil
 }
 
