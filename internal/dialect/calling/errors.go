@@ -54,7 +54,7 @@ type about struct {
 var (
 	inSubscribe = meaning{{core.Conflict, core.AboutRequest}: errSubscribed, {core.Unavailable, core.AboutLimit}: errNamespaces}
 	inUnsubs    = meaning{{core.Conflict, core.AboutRequest}: errNotSubscribed, {core.NotFound, core.AboutRequest}: errNoNamespace}
-	inRegister  = meaning{{core.Conflict, core.AboutRequest}: errRegistered}
+	inRegister  = meaning{{core.Conflict, core.AboutRequest}: errRegistered, {core.Unavailable, core.AboutLimit}: errNamespaces}
 	inUnreg     = meaning{{core.Conflict, core.AboutRequest}: errNotRegistered, {core.NotFound, core.AboutRequest}: errNoNamespace}
 	inList      = meaning{{core.NotFound, core.AboutRoom}: errNoRoom, {core.Conflict, core.AboutRoom}: errRoomRegistered,
 		{core.Denied, core.AboutParticipant}: errNotInRoom}

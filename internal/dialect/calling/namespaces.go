@@ -12,7 +12,7 @@ import (
 func (c *conversation) setStatus(m *message) ([]byte, error) {
 	before := c.status
 	c.status = statusOf(m.get(fStatus))
-	if err := c.fits(); err != nil {
+	if err := c.fits(0); err != nil {
 		c.status = before
 		return nil, err
 	}
@@ -31,10 +31,10 @@ func (c *conversation) setStatus(m *message) ([]byte, error) {
 	return strconv.AppendBool(nil, len(c.entries) > 0), nil
 }
 
-// fits tells whether a new global status is within the limits everywhere, so
-// that it is changed everywhere or nowhere.
-func (c *conversation) fits() error {
-	limits, all := c.o.Hub.Limits(), 0
+// fits tells whether the global status is within the limits everywhere, so that
+// it is changed everywhere or nowhere. more is what is to come on top.
+func (c *conversation) fits(more int) error {
+	limits, all := c.o.Hub.Limits(), more
 	for _, e := range c.entries {
 		n := len(c.status)
 		if e.place != nil {
@@ -84,6 +84,9 @@ func (c *conversation) unsubscribe(m *message) ([]byte, error) {
 // registerUser lists the client in a namespace: dossier 2.5.
 func (c *conversation) registerUser(m *message) ([]byte, error) {
 	name := m.get(fNamespace).string()
+	if err := c.fits(len(c.status)); err != nil {
+		return nil, err
+	}
 	if err := c.c.Session().Announce(c.directory(name), c.status); err != nil {
 		return nil, inRegister.of(err)
 	}
