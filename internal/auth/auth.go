@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"switchboard/internal/core"
@@ -43,9 +44,42 @@ type Options struct {
 type Gate struct {
 	Options
 	throttle *throttle
+	counts   struct{ admitted, denied, throttled, unavailable atomic.Int64 }
 }
 
 var _ core.Authenticator = (*Gate)(nil)
+
+// Counts are what a Gate has answered since it was made.
+type Counts struct {
+	Admitted    int64 // let in, by whichever proof
+	Denied      int64 // wrong proofs
+	Throttled   int64 // not looked at, after too many wrong passwords
+	Unavailable int64 // could not be checked: too many at once, or a store, directory or publisher of keys that is gone
+}
+
+// Counts returns how many have been let in and how many not, and why.
+func (g *Gate) Counts() Counts {
+	return Counts{
+		Admitted: g.counts.admitted.Load(), Denied: g.counts.denied.Load(),
+		Throttled: g.counts.throttled.Load(), Unavailable: g.counts.unavailable.Load(),
+	}
+}
+
+// count counts an answer. Failures of ours are neither here nor there.
+func (g *Gate) count(err error) {
+	var e *core.Error
+	switch {
+	case err == nil:
+		g.counts.admitted.Add(1)
+	case !errors.As(err, &e):
+	case e.Kind == core.Denied:
+		g.counts.denied.Add(1)
+	case e.Kind == core.Unavailable && e.Subject == core.AboutLimit:
+		g.counts.throttled.Add(1)
+	case e.Kind == core.Unavailable:
+		g.counts.unavailable.Add(1)
+	}
+}
 
 // New makes a Gate. Store, Hasher and Log must be set.
 func New(o Options) *Gate {
@@ -92,10 +126,20 @@ func (g *Gate) sweep(ctx context.Context) {
 // Authenticate checks the token if there is one, else user and password. It may
 // wait as long as ctx allows. Its errors are of kind Denied for a wrong proof,
 // without saying what is wrong with it, and Unavailable after too many wrong
-// passwords or when the server cannot tell now. An empty realm is
-// [core.DefaultRealm]. The remote address may be the zero value; then only the
-// user counts in slowing guesses down.
+// passwords or when the server cannot tell now. With an empty realm it is the
+// one where alone there is such a user, or else [core.DefaultRealm]. The remote
+// address may be the zero value; then only the user counts in slowing guesses
+// down.
 func (g *Gate) Authenticate(ctx context.Context, c core.Credentials, remote netip.Addr) (core.Identity, error) {
+	id, err := g.authenticate(ctx, c, remote)
+	if err != nil {
+		id, err = core.Identity{}, g.clientError("log in", err)
+	}
+	g.count(err)
+	return id, err
+}
+
+func (g *Gate) authenticate(ctx context.Context, c core.Credentials, remote netip.Addr) (core.Identity, error) {
 	if c.Token != "" {
 		if g.Tokens == nil {
 			return core.Identity{}, denied("tokens are not accepted here")
@@ -103,13 +147,27 @@ func (g *Gate) Authenticate(ctx context.Context, c core.Credentials, remote neti
 		return g.Tokens.Verify(ctx, c.Token)
 	}
 	if c.Realm == "" {
-		c.Realm = core.DefaultRealm
+		var err error
+		if c.Realm, err = g.realm(ctx, c.User); err != nil {
+			return core.Identity{}, err
+		}
 	}
-	id, err := g.password(ctx, c, remote)
+	return g.password(ctx, c, remote)
+}
+
+// realm returns where a user who names none belongs.
+func (g *Gate) realm(ctx context.Context, user string) (string, error) {
+	if user == "" {
+		return core.DefaultRealm, nil // an empty filter would be everybody
+	}
+	namesakes, err := g.Store.Users(ctx, store.Filter{ID: user})
 	if err != nil {
-		return core.Identity{}, g.clientError("log in", err)
+		return "", fmt.Errorf("look up user: %w", err)
 	}
-	return id, nil
+	if len(namesakes) == 1 {
+		return namesakes[0].Realm, nil
+	}
+	return core.DefaultRealm, nil
 }
 
 func (g *Gate) password(ctx context.Context, c core.Credentials, remote netip.Addr) (core.Identity, error) {

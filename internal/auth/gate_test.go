@@ -339,3 +339,71 @@ func TestAddUserAndSetPassword(t *testing.T) {
 		t.Errorf("audit log (-want +got):\n%s", diff)
 	}
 }
+
+// Clients of protocols that know no realms name only the user.
+func TestRealmOfAUser(t *testing.T) {
+	g := newGate(t)
+	for _, realm := range []string{"vox.example", "moon.example"} {
+		if _, err := g.store.CreateRealm(t.Context(), store.Realm{ID: realm}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, u := range []store.User{{Realm: "vox.example", ID: "bob"}, {Realm: "vox.example", ID: "eve"}, {Realm: "moon.example", ID: "eve"}, {Realm: "moon.example", ID: "ada"}} {
+		if err := AddUser(t.Context(), g.store, g.Hasher, Actor{}, u, "horse of "+u.Realm); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		realm, user, password string
+		want                  string // realm; empty: denied
+	}{
+		{"", "bob", "horse of vox.example", "vox.example"}, // there is only one
+		{"", "ada", "correct horse", "default"},            // of two, the one of the default realm
+		{"", "ada", "horse of moon.example", ""},
+		{"", "eve", "horse of vox.example", ""}, // which one?
+		{"vox.example", "eve", "horse of vox.example", "vox.example"},
+		{"moon.example", "bob", "horse of vox.example", ""},
+		{"", "", "x", ""},
+	} {
+		id, err := g.Authenticate(t.Context(), core.Credentials{Realm: c.realm, User: c.user, Password: c.password}, home)
+		if id.Realm != c.want || (c.want == "") != (core.KindOf(err) == core.Denied) {
+			t.Errorf("%s in %q: %+v, %v; want %q", c.user, c.realm, id, err, c.want)
+		}
+	}
+}
+
+func TestCounts(t *testing.T) {
+	g := newGate(t)
+	key := g.remembered(t, "c1")
+	if _, _, err := g.Resume(t.Context(), "", "ada", "c1", key, home); err != nil {
+		t.Fatal(err)
+	}
+	for range 6 {
+		_, _ = g.login(t, "bob", "wrong horse")
+	}
+	_, _ = g.Authenticate(t.Context(), core.Credentials{Token: "x"}, home)
+	sound := g.Store
+	g.Gate.Store = failing{Store: sound, user: store.ErrUnavailable}
+	_, _ = g.login(t, "ada", "correct horse")
+	g.Gate.Store = failing{Store: sound, user: errors.New("ours")}
+	_, _ = g.login(t, "ada", "correct horse")
+	want := Counts{Admitted: 2, Denied: 5, Throttled: 2, Unavailable: 1}
+	if diff := cmp.Diff(want, g.Counts()); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+}
+
+func TestPasswordsOfDirectoryUsersAreKeptThere(t *testing.T) {
+	g := newGate(t)
+	u := store.User{ID: "bob", Origin: store.OriginLDAP}
+	wantKind(t, "add with a password", AddUser(t.Context(), g.store, g.Hasher, Actor{}, u, "correct horse"), core.Conflict)
+	if err := AddUser(t.Context(), g.store, g.Hasher, Actor{}, u, ""); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, "set a password", SetPassword(t.Context(), g.store, g.Hasher, Actor{}, "", "bob", "correct horse"), core.Conflict)
+	// Where no directory is configured any more, nobody of it gets in.
+	for _, p := range []string{"", "correct horse"} {
+		_, err := g.login(t, "bob", p)
+		wantKind(t, "login", err, core.Denied)
+	}
+}

@@ -75,6 +75,15 @@ func (g *Gate) login(k Key, realm, user, client string) store.Login {
 // expired, belongs to another user or client, or the user may not log in any
 // more. An empty realm is whichever the key was given in.
 func (g *Gate) Resume(ctx context.Context, realm, user, client string, key Key, remote netip.Addr) (core.Identity, Key, error) {
+	id, fresh, err := g.resume(ctx, realm, user, client, key, remote)
+	if err != nil {
+		id, fresh, err = core.Identity{}, "", g.clientError("resume login", err)
+	}
+	g.count(err)
+	return id, fresh, err
+}
+
+func (g *Gate) resume(ctx context.Context, realm, user, client string, key Key, remote netip.Addr) (core.Identity, Key, error) {
 	// Nearly all that is no key at all, such as a password, is known by its
 	// form, so that it costs the store nothing.
 	if len(key) != hex.EncodedLen(16) {
@@ -108,10 +117,7 @@ func (g *Gate) Resume(ctx context.Context, realm, user, client string, key Key, 
 		})
 		return err
 	})
-	if err != nil {
-		return core.Identity{}, "", g.clientError("resume login", err)
-	}
-	return id, fresh, nil
+	return id, fresh, err
 }
 
 // Renew makes a key good for its full time again. It fails with Denied where

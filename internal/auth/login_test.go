@@ -257,7 +257,7 @@ func TestKeysStaySecret(t *testing.T) {
 	}
 	slog.New(slog.NewTextHandler(&g.log, nil)).Info("key", "key", key, "in", []any{key})
 	for what, s := range map[string]string{
-		"log": g.log.String(), "%v": fmt.Sprintf("%v", key), "%+v": fmt.Sprintf("%+v", struct{ K Key }{key}), "%s": fmt.Sprintf("%s", key),
+		"log": g.log.String(), "%v": fmt.Sprint(key), "%+v": fmt.Sprintf("%+v", struct{ K Key }{key}), "%q": fmt.Sprintf("%q", key),
 	} {
 		if strings.Contains(s, string(key)) {
 			t.Errorf("%s shows the key", what)

@@ -25,9 +25,10 @@ type Actor struct {
 const MinPasswordRunes = 8
 
 // AddUser creates a user with a password and notes it in the audit log, in one
-// transaction. The default realm is made when it is missing. The user exists
-// already: [store.ErrConflict]; the realm does not: [store.ErrNotFound]; the
-// user or the password cannot be: an error that says why.
+// transaction. A user of a directory has none: then password must be empty. The
+// default realm is made when it is missing. The user exists already:
+// [store.ErrConflict]; the realm does not: [store.ErrNotFound]; the user or the
+// password cannot be: an error that says why.
 func AddUser(ctx context.Context, s store.Store, h *Hasher, by Actor, u store.User, password string) error {
 	if u.Realm == "" {
 		u.Realm = core.DefaultRealm
@@ -35,9 +36,16 @@ func AddUser(ctx context.Context, s store.Store, h *Hasher, by Actor, u store.Us
 	if _, err := u.Valid(); err != nil {
 		return err
 	}
-	encoded, err := hashNew(ctx, h, u.ID, password)
-	if err != nil {
-		return err
+	var encoded string
+	if u.Origin == store.OriginLDAP {
+		if password != "" {
+			return errPasswordElsewhere
+		}
+	} else {
+		var err error
+		if encoded, err = hashNew(ctx, h, u.ID, password); err != nil {
+			return err
+		}
 	}
 	return s.Within(ctx, func(tx store.Records) error {
 		if u.Realm == core.DefaultRealm {
@@ -58,7 +66,7 @@ func AddUser(ctx context.Context, s store.Store, h *Hasher, by Actor, u store.Us
 
 // SetPassword gives a user a new password, makes the keys of all their clients
 // void, and notes it in the audit log, in one transaction. No such user:
-// [store.ErrNotFound].
+// [store.ErrNotFound]; a user of a directory: an error of kind Conflict.
 func SetPassword(ctx context.Context, s store.Store, h *Hasher, by Actor, realm, user, password string) error {
 	if realm == "" {
 		realm = core.DefaultRealm
@@ -68,6 +76,13 @@ func SetPassword(ctx context.Context, s store.Store, h *Hasher, by Actor, realm,
 		return err
 	}
 	return s.Within(ctx, func(tx store.Records) error {
+		u, err := tx.User(ctx, realm, user)
+		if err != nil {
+			return err
+		}
+		if u.Origin != store.OriginLocal {
+			return errPasswordElsewhere
+		}
 		if err := tx.SetPassword(ctx, realm, user, encoded); err != nil {
 			return err
 		}
@@ -77,6 +92,9 @@ func SetPassword(ctx context.Context, s store.Store, h *Hasher, by Actor, realm,
 		return note(ctx, tx, by, realm, "user.password", user)
 	})
 }
+
+var errPasswordElsewhere = &core.Error{Kind: core.Conflict, Subject: core.AboutRequest,
+	Text: "the directory keeps this user's password"}
 
 // hashNew hashes a password that somebody has chosen, if it is good enough.
 func hashNew(ctx context.Context, h *Hasher, user, password string) (string, error) {

@@ -53,6 +53,7 @@ func Run(t *testing.T, open Open) {
 		{"View", testView},
 		{"VersionsUnderContention", testVersionsUnderContention},
 		{"ContextEnded", testContextEnded},
+		{"Property", testProperty},
 		{"Closed", testClosed},
 	} {
 		t.Run(one.name, func(t *testing.T) {
