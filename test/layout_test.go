@@ -63,6 +63,11 @@ var rules = []rule{
 		theirs: []string{"github.com/pion", "github.com/prometheus/client_golang", "golang.org/x/crypto", "golang.org/x/net", "golang.org/x/sys"},
 		why:    "packets know nobody: neither people, rooms and permissions nor protocols"},
 
+	{pkg: "internal/media/opus", theirs: []string{"github.com/thesyncim/gopus"},
+		why: "the one place that knows which codec library it is"},
+	{pkg: "internal/media/mix", ours: []string{"internal/media", "internal/media/opus"}, not: []string{"net", "sync", "os"},
+		why: "it adds voices; packets, sockets and goroutines are somebody else's, and time is data"},
+
 	{pkg: "internal/auth", ours: []string{"internal/core", "internal/store"},
 		theirs: []string{"github.com/go-ldap/ldap", "github.com/golang-jwt/jwt", "golang.org/x/crypto", "golang.org/x/term"},
 		why:    "it turns what somebody shows into an identity, whatever protocol asked"},
