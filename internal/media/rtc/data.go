@@ -131,8 +131,8 @@ func (c *channels) read(ch *channel) {
 	buf := make([]byte, 1024)
 	for {
 		n, text, err := ch.ReadDataChannel(buf)
-		if errors.Is(err, io.ErrShortBuffer) && n > len(buf) && n <= maxMessage {
-			buf = make([]byte, n) // the message stays until it is read
+		if errors.Is(err, io.ErrShortBuffer) && len(buf) < maxMessage {
+			buf = make([]byte, min(4*len(buf), maxMessage)) // the message stays until it is read
 			continue
 		}
 		if err != nil {

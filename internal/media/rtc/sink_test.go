@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // events is a sink that tests ask what was posted.
 type events struct {
