@@ -57,6 +57,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	s := &server{Options: o, health: observe.NewHealth(o.Log), registry: observe.NewRegistry(o.Version), failed: make(chan error, 1)}
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.build(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it had begun
+		}
 		return err
 	}
 	s.announce()

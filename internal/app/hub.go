@@ -13,6 +13,7 @@ func (s *server) openHub(context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.run("removing what has expired", gate.Run)
 	engine := s.Engine
 	if engine == nil {
 		engine = s.openMedia
@@ -32,12 +33,16 @@ func limits(c *config.Limits) core.Limits {
 	l.Rooms = c.Rooms
 	l.ParticipantsPerRoom = c.ParticipantsPerRoom
 	l.RoomsPerSession = c.RoomsPerSession
+	l.RoomsOpenedPerSession = c.RoomsOpenedPerSession
 	l.TransportsPerSession = c.TransportsPerSession
 	l.PublicationsPerParticipant = c.PublicationsPerParticipant
 	l.SubscriptionsPerSession = c.SubscriptionsPerSession
 	l.DirectoriesPerSession = c.DirectoriesPerSession
+	l.ListingsPerRoom = c.ListingsPerRoom
+	l.CallsPerSession = c.CallsPerSession
 	l.NameBytes = int(c.NameBytes)
 	l.StatusBytes = int(c.StatusBytes)
+	l.StatusBytesPerSession = int(c.StatusBytesPerSession)
 	l.RoomDataBytes = int(c.RoomDataBytes)
 	l.MailboxBytes = int(c.MailboxBytes)
 	l.MessageBytes = min(l.MessageBytes, int(c.MessageBytes))

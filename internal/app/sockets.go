@@ -9,6 +9,7 @@ import (
 	"switchboard/internal/config"
 	"switchboard/internal/core"
 	"switchboard/internal/dialect"
+	"switchboard/internal/dialect/calling"
 	"switchboard/internal/dialect/kurento"
 	"switchboard/internal/socket"
 )
@@ -29,6 +30,7 @@ func (s *server) dialects() ([]spoken, error) {
 		make    func(socket.Terms) (dialect.Dialect, error)
 	}{
 		{s.Config.Dialects.Kurento.Access, s.Config.Dialects.Kurento.Origins, s.kurento},
+		{s.Config.Dialects.Calling.Access, s.Config.Dialects.Calling.Origins, s.calling},
 	} {
 		if d.access == config.AccessOff {
 			continue
@@ -52,6 +54,23 @@ func (s *server) kurento(terms socket.Terms) (dialect.Dialect, error) {
 	return kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: s.private(),
 		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, ICEServers: s.relays, SpeakerInterval: c.SpeakerInterval,
 		SpeakerThreshold: c.SpeakerThreshold, FilterParam: c.FilterParam, LoopbackRemote: c.LoopbackRemote, LoopbackAndLocal: c.LoopbackAndLocal}), nil
+}
+
+func (s *server) calling(socket.Terms) (dialect.Dialect, error) {
+	c := s.Config.Dialects.Calling
+	linger := c.Linger
+	if linger == 0 {
+		linger = -1 // not at all
+	}
+	return calling.New(calling.Options{Hub: s.hub, Server: "switchboard " + s.Version, Linger: linger,
+		Listing: circle(c.Listing), Inviting: circle(c.Inviting)}), nil
+}
+
+func circle(name string) core.Circle {
+	if name == config.CircleInsiders {
+		return core.Insiders
+	}
+	return core.Anybody
 }
 
 // private tells whether only this machine can reach the server, at any address.

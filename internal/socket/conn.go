@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -25,6 +26,7 @@ type conn struct {
 	place    netip.Addr // what counts as its address
 	wire     wire
 	bell     bell
+	traced   bool // messages are logged; set once
 
 	ws   *websocket.Conn // the reader's
 	rate bucket          // the reader's
@@ -39,7 +41,7 @@ type conn struct {
 }
 
 func newConn(e *endpoint, place netip.Addr) *conn {
-	c := &conn{server: e.server, endpoint: e, place: place}
+	c := &conn{server: e.server, endpoint: e, place: place, traced: e.server.log.Enabled(e.server.ctx, slog.LevelDebug)}
 	c.wire.conn = c
 	c.bell.attended = true // until it may open
 	return c

@@ -199,6 +199,7 @@ func (c *conn) guarded(b *batch, msg []byte) {
 // open begins the conversation.
 func (c *conn) open(b *batch) {
 	b.verb = "open"
+	c.debug("connected", "remote", c.link.Remote())
 	c.talk = c.endpoint.dialect.Open(c.link, c.query)
 	c.query = nil
 	if g, ok := c.talk.(dialect.Greeter); ok {
@@ -209,6 +210,7 @@ func (c *conn) open(b *batch) {
 // handle passes one message to the conversation.
 func (c *conn) handle(b *batch, msg []byte) {
 	if b.bye == nil {
+		c.trace("received", msg)
 		b.verb = "receive"
 		c.collect(b, c.talk.Receive(c.server.ctx, msg))
 	}
@@ -289,6 +291,7 @@ func (c *conn) collect(b *batch, frames []dialect.Frame) {
 			if len(b.out) > fullBatch {
 				c.flush(b)
 			}
+			c.trace("sent", f.Text)
 			b.out = appendFrame(b.out, frameText, f.Text)
 			c.endpoint.count.messagesOut.Add(1)
 		}
@@ -330,6 +333,7 @@ func (c *conn) finish(how dialect.Closure) {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+	c.debug("disconnected", "clean", how.Clean, "code", how.Code)
 	c.closed(how)
 	c.link.Close()
 }
