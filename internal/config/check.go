@@ -22,6 +22,12 @@ const (
 	AccessOff   = "off"
 )
 
+// Values of Calling.Listing and Calling.Inviting.
+const (
+	CircleAnybody  = "anybody"
+	CircleInsiders = "insiders"
+)
+
 // Values of TLS.Mode.
 const (
 	TLSOff        = "off"
@@ -159,6 +165,7 @@ func (c *Config) problems() Mistakes {
 	c.checkTLS(check)
 	c.checkAccess(check)
 	c.Dialects.Kurento.check(check)
+	c.Dialects.Calling.check(check)
 	if secret := c.Tokens.HS256Secret; secret.IsSet() && len(secret.Reveal()) < minTokenSecret {
 		check.wrong("tokens.hs256_secret", "is shorter than %d bytes; make one by: openssl rand -hex 32", minTokenSecret)
 	}
@@ -291,6 +298,16 @@ func (k Kurento) check(check *checker) {
 	}
 	check.atLeast(path+"speaker_interval", int64(k.SpeakerInterval), 1)
 	check.oneOf(path+"filter_param", k.FilterParam, "hat", "marker")
+}
+
+func (d Calling) check(check *checker) {
+	const path = "dialects.calling."
+	check.origins(path+"origins", d.Origins)
+	if d.Linger < 0 || d.Linger > 24*time.Hour {
+		check.wrong(path+"linger", "is %v; write 0s to 24h", d.Linger)
+	}
+	check.oneOf(path+"listing", d.Listing, CircleAnybody, CircleInsiders)
+	check.oneOf(path+"inviting", d.Inviting, CircleAnybody, CircleInsiders)
 }
 
 func (c *Config) checkMedia(check *checker) {

@@ -49,6 +49,9 @@ func TestWhatIsRefused(t *testing.T) {
 		"room creators":        {func(c *config.Config) { c.Dialects.Kurento.RoomCreators = "(" }, "dialects.kurento.room_creators", "regular expression"},
 		"no video":             {func(c *config.Config) { c.Dialects.Kurento.MaxVideoKbps = 0 }, "dialects.kurento.max_video_kbps", "30 or more"},
 		"speaker interval":     {func(c *config.Config) { c.Dialects.Kurento.SpeakerInterval = 0 }, "dialects.kurento.speaker_interval", "1 or more"},
+		"linger":               {func(c *config.Config) { c.Dialects.Calling.Linger = -1 }, "dialects.calling.linger", "0s to 24h"},
+		"who lists":            {func(c *config.Config) { c.Dialects.Calling.Listing = "me" }, "dialects.calling.listing", "anybody or insiders"},
+		"who invites":          {func(c *config.Config) { c.Dialects.Calling.Inviting = "" }, "dialects.calling.inviting", "anybody or insiders"},
 		"filter":               {func(c *config.Config) { c.Dialects.Kurento.FilterParam = "" }, "dialects.kurento.filter_param", "hat or marker"},
 		"media by name":        {func(c *config.Config) { c.Media.Address = "media.example:7881" }, "media.address", "IP address"},
 		"media on loopback":    {func(c *config.Config) { c.Listen[0].Address = ":80"; c.AllowOpenGuests = true }, "media.address", "media.address: 0.0.0.0:7881"},
@@ -94,20 +97,21 @@ func TestOpenGuestsStayOnThisMachine(t *testing.T) {
 		text    string
 		refused bool
 	}{
-		"loopback IPv4":      {"listen: 127.0.0.1:8080", false},
-		"loopback IPv6":      {"listen: '[::1]:8080'", false},
-		"loopback net":       {"listen: 127.9.9.9:8080", false},
-		"localhost":          {"listen: localhost:8080", false},
-		"all addresses":      {"listen: :8080", true},
-		"all of IPv4":        {"listen: 0.0.0.0:8080", true},
-		"all of IPv6":        {"listen: '[::]:8080'", true},
-		"a name":             {"listen: talk.example.org:80", true},
-		"one of two":         {"listen: [127.0.0.1:8080, 192.0.2.1:8080]", true},
-		"pinned elsewhere":   {"listen: [127.0.0.1:8080, {address: ':81', dialect: kurento}]", true},
-		"said in words":      {"listen: :8080\nallow_open_guests: true", false},
-		"the dialect is off": {"listen: :8080\ndialects: {kurento: {access: off}}", false},
+		"loopback IPv4":        {"listen: 127.0.0.1:8080", false},
+		"loopback IPv6":        {"listen: '[::1]:8080'", false},
+		"loopback net":         {"listen: 127.9.9.9:8080", false},
+		"localhost":            {"listen: localhost:8080", false},
+		"all addresses":        {"listen: :8080", true},
+		"all of IPv4":          {"listen: 0.0.0.0:8080", true},
+		"all of IPv6":          {"listen: '[::]:8080'", true},
+		"a name":               {"listen: talk.example.org:80", true},
+		"one of two":           {"listen: [127.0.0.1:8080, 192.0.2.1:8080]", true},
+		"pinned elsewhere":     {"listen: [127.0.0.1:8080, {address: ':81', dialect: kurento}]", true},
+		"said in words":        {"listen: :8080\nallow_open_guests: true", false},
+		"the dialects are off": {"listen: :8080\ndialects: {kurento: {access: off}, calling: {access: off}}", false},
+		"one is not off":       {"listen: :8080\ndialects: {kurento: {access: off}}", true},
 		"tokens": {"listen: :8080\ntokens: {hs256_secret: 0123456789abcdef0123456789abcdef}\n" +
-			"dialects: {kurento: {access: token}}", false},
+			"dialects: {kurento: {access: token}, calling: {access: token}}", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, row.text+"\nmedia: {address: '0.0.0.0:7881'}\n", nil, nil)

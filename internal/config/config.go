@@ -13,7 +13,7 @@ package config
 
 import "time"
 
-//go:generate go run ./reference -out ../../docs/operate/configuration.md
+//go:generate go run ./reference -source config.go -out ../../docs/operate/configuration.md
 
 // Config is the whole configuration. Default gives one that works on a laptop;
 // Load changes it by a file, the environment and flags.
@@ -123,6 +123,9 @@ type ACME struct {
 type Dialects struct {
 	// JSON-RPC video rooms at `/room`, as clients of Kurento Room speak it.
 	Kurento Kurento `yaml:"kurento"`
+	// Presence, rooms and invitations for browsers that talk to each other
+	// directly, at `/signaling`, as clients of calling-signaling (rtc-lib) speak it.
+	Calling Calling `yaml:"calling"`
 }
 
 // Kurento holds the options of the dialect of that name.
@@ -157,6 +160,26 @@ type Kurento struct {
 	// Tell the demo client to show both its own picture and the one that comes
 	// back (`demo.loopback.andLocal`).
 	LoopbackAndLocal bool `yaml:"loopback_and_local"`
+}
+
+// Calling holds the options of the dialect of that name.
+type Calling struct {
+	// Who may use the dialect: `open` (anybody), `token` (who brings a signed
+	// token in the URL, `?token=…`, see `tokens`), or `off`.
+	Access string `yaml:"access"`
+	// Which web pages may connect by this dialect, as in `origins`, instead of
+	// that list. Empty: that list.
+	Origins Origins `yaml:"origins"`
+	// How long a room stays, with its status, when its last peer has left
+	// (`CALLING_ROOM_TIMEOUT`). 0: not at all.
+	Linger time.Duration `yaml:"linger"`
+	// Who may register a room in a namespace and take it off: `anybody`, as
+	// clients expect, or `insiders`, those who are in the room. Of rooms that this
+	// dialect opens; others get "You are not in the room".
+	Listing string `yaml:"listing"`
+	// Who may invite into a room: `anybody`, as clients expect, or `insiders`, as
+	// above. With `anybody` one can invite oneself, and so see who is in a room.
+	Inviting string `yaml:"inviting"`
 }
 
 // Tokens says which signed tokens are believed.
@@ -230,6 +253,9 @@ type Limits struct {
 	ParticipantsPerRoom int `yaml:"participants_per_room"`
 	// Rooms one session may be in. More: `Unavailable`, "too many rooms".
 	RoomsPerSession int `yaml:"rooms_per_session"`
+	// Rooms that one session has opened and that are still there, also empty ones
+	// that linger. More: `Unavailable`, "too many rooms opened".
+	RoomsOpenedPerSession int `yaml:"rooms_opened_per_session"`
 	// Media connections of one session. More: `Unavailable`, "too many media
 	// connections".
 	TransportsPerSession int `yaml:"transports_per_session"`
@@ -242,12 +268,21 @@ type Limits struct {
 	// Directories that one session may watch or be announced in. More:
 	// `Unavailable`, "too many directories".
 	DirectoriesPerSession int `yaml:"directories_per_session"`
+	// Directories that one room may be listed in. More: `Unavailable`, "listed too
+	// often".
+	ListingsPerRoom int `yaml:"listings_per_room"`
+	// Calls and invitations of one session that are open, made and received. More:
+	// `Unavailable`, "too many calls at once".
+	CallsPerSession int `yaml:"calls_per_session"`
 	// Length of a name of a user, a room or a stream, in bytes of UTF-8. Longer:
 	// `Invalid`, "names can have at most … bytes".
 	NameBytes Size `yaml:"name_bytes"`
 	// Opaque status that a participant or user may set. Larger: `Invalid`, "a
 	// status can have at most … bytes".
 	StatusBytes Size `yaml:"status_bytes"`
+	// Statuses of one session, in all its rooms and directories together. More:
+	// `Unavailable`, "too much status".
+	StatusBytesPerSession Size `yaml:"status_bytes_per_session"`
 	// Opaque data of one room, all keys and values together. More: `Invalid`, "a
 	// room's data can have at most … bytes".
 	RoomDataBytes Size `yaml:"room_data_bytes"`
