@@ -1,4 +1,4 @@
-// Package calling speaks calling-signaling: people in namespaces, rooms whose
+// Package calling speaks the protocol of rtc-lib: people in namespaces, rooms whose
 // members exchange opaque messages, and invitations; JSON over a WebSocket at
 // /signaling.
 //

@@ -213,7 +213,7 @@ func isState(err error) bool {
 
 // peerMessage is the media type of messages between peers. Their body is the
 // part of the message that is passed on: `"event":…,"data":…`.
-const peerMessage = "application/x-calling-signaling"
+const peerMessage = "application/x-calling"
 
 // peerTo sends a message to a peer: dossier 2.11.
 func (c *conversation) peerTo(m *message) ([]byte, error) {
