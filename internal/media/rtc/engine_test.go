@@ -8,6 +8,7 @@ import (
 	"go.uber.org/goleak"
 
 	"switchboard/internal/media"
+	"switchboard/internal/media/mediatest"
 	"switchboard/internal/media/rtc"
 )
 
@@ -64,4 +65,15 @@ func TestForward(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestContract: the engine keeps what package media promises.
+func TestContract(t *testing.T) {
+	mediatest.Contract(t, func(t *testing.T, sink media.Sink) media.Engine {
+		e, err := rtc.New(rtc.Options{Address: loopback, TCP: true}, sink)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	})
 }
