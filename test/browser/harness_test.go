@@ -26,7 +26,7 @@ const (
 	// root is the top of the source tree, seen from here.
 	root = "../.."
 	// patience is how long anything may take that a person would wait for; the machine may be busy.
-	patience = 30 * time.Second
+	patience = 45 * time.Second
 	// between is the pause between two looks at something that is awaited.
 	between = 50 * time.Millisecond
 )
