@@ -42,28 +42,21 @@ func (p *Plane) rearrange(id media.TrackID) {
 
 // setSenders makes the senders those of the lines. plane.mu is held.
 func (t *Transport) setSenders(lines []Line) {
-	former := t.senders
-	t.senders = nil
+	var now []*sender
 	for i := range lines {
-		l := &lines[i]
-		if !l.Sends {
-			continue
+		if l := &lines[i]; l.Sends {
+			if s := t.senderFor(l); s != nil && !slices.Contains(now, s) {
+				s.line = l
+				now = append(now, s)
+			}
 		}
-		at := slices.IndexFunc(former, func(s *sender) bool { return s.ssrc == l.SendSSRC && s.kind == l.Kind })
-		var s *sender
-		if at < 0 {
-			s = &sender{transport: t, kind: l.Kind, ssrc: l.SendSSRC, repairSSRC: l.SendRTXSSRC}
-		} else {
-			s = former[at]
-			former = slices.Delete(slices.Clone(former), at, at+1)
+	}
+	for _, s := range t.senders {
+		if !slices.Contains(now, s) {
+			s.follow(nil)
 		}
-		s.line = l
-		t.senders = append(t.senders, s)
 	}
-	for _, s := range former {
-		s.follow(nil)
-	}
-	now := t.senders
+	t.senders = now
 	if len(now) > 0 {
 		t.reporter.Store(now[0].ssrc)
 	}
@@ -71,6 +64,30 @@ func (t *Transport) setSenders(lines []Line) {
 	t.in.senders = now
 	t.in.mu.Unlock()
 	t.worker.post(func() { t.out.senders = now })
+}
+
+// senderFor returns the sender of a line's SSRC. It is the same for as long as
+// the transport lives, even if the line was gone meanwhile: under one key an
+// SSRC must never begin to count anew. For the same reason two lines cannot
+// share one; the second is not served. plane.mu is held.
+func (t *Transport) senderFor(l *Line) *sender {
+	repair := l.SendRTXSSRC
+	for _, s := range t.known {
+		switch {
+		case s.ssrc == l.SendSSRC && s.kind == l.Kind:
+			return s
+		case s.ssrc == l.SendSSRC || s.repairSSRC == l.SendSSRC:
+			return nil
+		case repair == s.ssrc || repair == s.repairSSRC:
+			repair = 0
+		}
+	}
+	if repair == l.SendSSRC {
+		repair = 0
+	}
+	s := &sender{transport: t, kind: l.Kind, ssrc: l.SendSSRC, repairSSRC: repair}
+	t.known = append(t.known, s)
+	return s
 }
 
 // setTracks makes the tracks those of the lines, and returns the new ones, those

@@ -198,6 +198,10 @@ func (t *Transport) accept(s *stream, p *packet, sequence uint16, payload, level
 			return
 		}
 		sequence, payload = binary.BigEndian.Uint16(payload), payload[2:]
+		if tr.index(sequence) > tr.newest+maxGap { // not what we asked for
+			t.plane.pool.release(p, 1)
+			return
+		}
 		p.kind = f.codec.PayloadType
 		f = &tr.formats[p.kind]
 	} else if s != tr.stream && !tr.rebind(s, sequence, p.at) {

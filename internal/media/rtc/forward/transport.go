@@ -24,6 +24,7 @@ type Transport struct {
 	reachable  bool
 	tracks     []*track
 	senders    []*sender // in the order of the lines
+	known      []*sender // all there ever were
 	receptions []reception
 
 	received, sent         counter
