@@ -153,6 +153,9 @@ func (c *Client) Hang(how dialect.Closure) {
 	<-c.done
 }
 
+// Arrived gets a value when something was sent since the last value was taken.
+func (c *Client) Arrived() <-chan struct{} { return c.arrived }
+
 // Take returns what was sent since the last call.
 func (c *Client) Take() []Sent {
 	c.mu.Lock()
