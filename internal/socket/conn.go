@@ -56,10 +56,7 @@ func (c *conn) run() {
 	defer c.wire.close()
 
 	c.begin()
-	how := c.read()
-	c.turn.Lock()
-	c.finish(how)
-	c.turn.Unlock()
+	c.end(nil, c.read())
 }
 
 // read passes messages on until there are no more, and tells how it ended.
@@ -108,7 +105,7 @@ func (c *conn) ended(err error) dialect.Closure {
 	case codeNormal, codeGoingAway, codeNoStatus:
 		how.Clean = true
 	}
-	c.say(appendClose(nil, dialect.Close{Code: goodbye.Code}), how)
+	c.end(appendClose(nil, dialect.Close{Code: goodbye.Code}), how)
 	return how
 }
 
@@ -121,20 +118,26 @@ func (c *conn) fault(code int, reason string) dialect.Closure {
 		return how
 	}
 	c.endpoint.count.faults.Add(1)
-	c.say(appendClose(nil, dialect.Close{Code: code, Reason: reason}), how)
+	c.end(appendClose(nil, dialect.Close{Code: code, Reason: reason}), how)
 	c.wire.linger()
 	return how
 }
 
-// say writes a close frame and ends the conversation, unless that has happened.
-func (c *conn) say(goodbye []byte, how dialect.Closure) {
+// end ends the conversation, if it goes on, after what was received has been
+// handled, and writes a close frame if there is one.
+func (c *conn) end(goodbye []byte, how dialect.Closure) {
 	c.turn.Lock()
 	defer c.turn.Unlock()
-	if c.finished {
-		return
+	c.bell.enter(false)
+	c.pass(nil)
+	switch {
+	case c.finished:
+	case goodbye == nil:
+		c.finish(how)
+	default:
+		_ = c.wire.send(goodbye) // if it cannot be said, nothing changes
+		c.part(how)
 	}
-	_ = c.wire.send(goodbye) // if it cannot be said, nothing changes
-	c.part(how)
 }
 
 // pinged answers a ping (RFC 6455 section 5.5.3). The reader calls it, by way

@@ -168,6 +168,37 @@ func TestHowAConnectionEndedIsTold(t *testing.T) {
 	}
 }
 
+// Whoever says something and is gone has said it, and however it ended, the
+// conversation was begun and is told.
+func TestLastWordsAreHeard(t *testing.T) {
+	r := newRig(t, roomy, Timing{})
+	bob := r.dial(t)
+	bob.say("join bob lab")
+	bob.want("joined")
+	ends := []func(*client){
+		func(c *client) { c.NetConn().Close() },
+		func(c *client) { _ = c.NetConn().(*net.TCPConn).CloseWrite() },
+		func(c *client) {
+			_ = c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(1000, ""), time.Now().Add(time.Second))
+		},
+		func(c *client) { _, _ = c.NetConn().Write([]byte{0xff}); _ = c.NetConn().(*net.TCPConn).CloseWrite() },
+	}
+	for i := range 200 {
+		ws, response, err := websocket.DefaultDialer.Dial(r.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		ada := &client{t, ws}
+		ada.say("join ada lab")
+		ada.say(fmt.Sprint("say bye ", i))
+		ends[i%len(ends)](ada)
+		bob.want(fmt.Sprint("heard ada bye ", i), "left ada")
+		<-r.closed
+		ws.Close()
+	}
+}
+
 func closeWith(code int) func(*client) {
 	return func(c *client) {
 		c.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, ""), time.Now().Add(time.Second))

@@ -38,7 +38,7 @@ type Limits struct {
 // of DefaultTiming.
 type Timing struct {
 	PingAfter   time.Duration // of silence of the peer
-	DropAfter   time.Duration // of silence of the peer, in all
+	DropAfter   time.Duration // of silence of the peer, in all; longer than PingAfter
 	WriteWithin time.Duration // before a peer that does not read is given up
 	CloseWithin time.Duration // for the peer to answer our close frame
 }

@@ -74,24 +74,24 @@ func (w *wire) Read(p []byte) (int, error) {
 var errSilent = errors.New("the peer is silent")
 
 // silent pings a peer that has said nothing for a while, and gives up one that
-// does not answer. The deadline is only moved here, not with every read.
+// has not answered in time. The deadline is moved only here and after an answer,
+// not with every read.
 func (w *wire) silent() error {
 	timing := &w.conn.server.timing
 	quiet := time.Since(w.heard)
 	switch {
-	case quiet >= timing.DropAfter:
+	case w.pinged:
 		w.conn.endpoint.count.silent.Add(1)
 		return errSilent
 	case quiet < timing.PingAfter:
 		w.expect(timing.PingAfter - quiet)
 		return nil
-	case !w.pinged:
-		w.pinged = true
-		if err := w.conn.control(framePing, ""); err != nil {
-			return err
-		}
 	}
-	w.expect(timing.DropAfter - quiet)
+	w.pinged = true
+	if err := w.conn.control(framePing, ""); err != nil {
+		return err
+	}
+	w.expect(timing.DropAfter - timing.PingAfter)
 	return nil
 }
 
