@@ -79,7 +79,7 @@ func (c *channels) serve(conn net.Conn) {
 	c.mu.Lock()
 	c.association = association
 	c.next = 1 // RFC 8832 section 6: the server of the handshake takes odd ones
-	if t.peerActive() {
+	if t.peerServes() {
 		c.next = 0
 	}
 	c.mu.Unlock()
@@ -104,11 +104,11 @@ func (c *channels) serve(conn net.Conn) {
 // fails with io.EOF only when no stream will come any more.
 func associationEnded(err error) bool { return errors.Is(err, io.EOF) }
 
-// peerActive tells whether the peer is the server of the handshake.
-func (t *Transport) peerActive() bool {
+// peerServes tells whether the peer is the server of the handshake.
+func (t *Transport) peerServes() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.peer.Active
+	return t.peer.server
 }
 
 // add takes a channel in and reads it.

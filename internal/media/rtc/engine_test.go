@@ -39,6 +39,7 @@ func TestForward(t *testing.T) {
 		"tcp only":      {engine: rtc.Options{TCP: true}, publisher: peerOptions{networks: tcp}, receiver: peerOptions{networks: tcp}},
 		"udp to tcp":    {engine: rtc.Options{TCP: true}, receiver: peerOptions{networks: tcp}},
 		"ice lite":      {publisher: peerOptions{lite: true}},
+		"we begin":      {publisher: peerOptions{waits: true}, receiver: peerOptions{waits: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, sink := start(t, row.engine)

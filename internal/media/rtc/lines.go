@@ -32,7 +32,7 @@ func keyOf(mid string, index int) lineKey {
 
 // agree makes the answer to an offer that follows before, if that is not nil.
 // It changes nothing but what descriptions must keep.
-func (t *Transport) agree(o, before *jsep.Offer) (*jsep.Answer, error) {
+func (t *Transport) agree(o *jsep.Offer, before *identity) (*jsep.Answer, error) {
 	name, password, session := t.name, t.password, t.session
 	if restarts(o, before) {
 		name, password = newCredentials()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ type peerOptions struct {
 	servers  []webrtc.ICEServer
 	relay    bool
 	lite     bool
-	role     webrtc.DTLSRole
+	waits    bool // for us to begin the handshake
 	codecs   []webrtc.RTPCodecParameters
 }
 
@@ -70,6 +71,7 @@ var (
 type peer struct {
 	*webrtc.PeerConnection
 	t        testing.TB
+	waits    bool
 	received map[webrtc.RTPCodecType]*atomic.Int64
 	keys     atomic.Int64 // key frames asked of us
 }
@@ -93,11 +95,6 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	}
 	if o.profiles != nil {
 		settings.SetSRTPProtectionProfiles(o.profiles...)
-	}
-	if o.role != 0 {
-		if err := settings.SetAnsweringDTLSRole(o.role); err != nil {
-			t.Fatal(err)
-		}
 	}
 	var engine webrtc.MediaEngine
 	codecs := o.codecs
@@ -126,7 +123,7 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{PeerConnection: pc, t: t, received: map[webrtc.RTPCodecType]*atomic.Int64{
+	p := &peer{PeerConnection: pc, t: t, waits: o.waits, received: map[webrtc.RTPCodecType]*atomic.Int64{
 		webrtc.RTPCodecTypeAudio: {}, webrtc.RTPCodecTypeVideo: {},
 	}}
 	t.Cleanup(func() {
@@ -195,7 +192,11 @@ func (p *peer) offer() string {
 		p.t.Fatal(err)
 	}
 	<-gathered
-	return p.LocalDescription().SDP
+	sdp := p.LocalDescription().SDP
+	if p.waits { // pion goes by the answer
+		sdp = strings.ReplaceAll(sdp, "a=setup:actpass", "a=setup:passive")
+	}
+	return sdp
 }
 
 // negotiate offers and takes the answer.

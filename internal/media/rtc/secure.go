@@ -73,14 +73,14 @@ func (t *Transport) handshake() (*dtls.Conn, error) {
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
 		dtls.WithInsecureSkipVerify(true), // in favour of the fingerprint
 		dtls.WithVerifyPeerCertificate(func(chain [][]byte, _ [][]*x509.Certificate) error {
-			return verify(peer.Fingerprints, chain)
+			return verify(peer.fingerprints, chain)
 		}),
 		dtls.WithLoggerFactory(t.engine.pion),
 		dtls.WithFlightInterval(resendAfter),
 		dtls.WithMTU(dtlsMTU),
 	}
 	under := &dtlsConn{endpoint: endpoint}
-	conn, err := newDTLS(under, peer.Active, options)
+	conn, err := newDTLS(under, peer.server, options)
 	if err != nil {
 		return nil, fmt.Errorf("prepare handshake: %w", err)
 	}
@@ -144,7 +144,7 @@ func (t *Transport) useKeys(conn *dtls.Conn) error {
 		return fmt.Errorf("export keys: %w", err)
 	}
 	t.mu.Lock()
-	client := t.peer.Active
+	client := t.peer.server
 	agent := t.agent
 	t.mu.Unlock()
 	local, remote, err := srtp.SplitKeys(profile, material, client)

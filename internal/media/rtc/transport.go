@@ -40,7 +40,7 @@ type Transport struct {
 	mu        sync.Mutex
 	endpoint  *port.Endpoint  // set with the first answer; guarded by mu
 	agent     *ice.Agent      // set with the first answer; guarded by mu
-	peer      *jsep.Offer     // the latest answered; guarded by mu
+	peer      *identity       // from the latest offer answered; guarded by mu
 	waiting   []ice.Candidate // until the first offer; guarded by mu
 	taken     int             // candidates since the latest description; guarded by mu
 	secure    *dtls.Conn      // while there is one; guarded by mu
@@ -54,6 +54,22 @@ type described struct {
 	session, version uint64
 	name, password   string // ours, of ICE
 	lines            map[lineKey]*agreedLine
+}
+
+// identity is who the peer is, as its offers say. It is replaced whole.
+type identity struct {
+	ufrag, password string // of ICE
+	fingerprints    []jsep.Fingerprint
+	server          bool // the peer waits for us to begin the handshake
+}
+
+// identify takes the identity out of an offer, without keeping the offer.
+func identify(o *jsep.Offer) *identity {
+	p := &identity{ufrag: strings.Clone(o.Ufrag), password: strings.Clone(o.Pwd), server: o.Active}
+	for _, f := range o.Fingerprints {
+		p.fingerprints = append(p.fingerprints, jsep.Fingerprint{Algorithm: strings.Clone(f.Algorithm), Value: strings.Clone(f.Value)})
+	}
+	return p
 }
 
 // Errors of transports, besides those of package media.
@@ -118,23 +134,23 @@ func (t *Transport) Answer(ctx context.Context, offer string) (media.Answer, err
 
 // continues checks that an offer goes on from the one before, which it returns,
 // nil if there is none.
-func (t *Transport) continues(o *jsep.Offer) (*jsep.Offer, error) {
+func (t *Transport) continues(o *jsep.Offer) (*identity, error) {
 	t.mu.Lock()
 	before := t.peer
 	t.mu.Unlock()
 	if before == nil {
 		return nil, nil
 	}
-	if !slices.Equal(o.Fingerprints, before.Fingerprints) {
+	if !slices.Equal(o.Fingerprints, before.fingerprints) {
 		return nil, errCertificate
 	}
-	o.Active = before.Active // RFC 8842 section 5.5: roles stay
+	o.Active = before.server // RFC 8842 section 5.5: roles stay
 	return before, nil
 }
 
 // restarts tells whether an offer begins ICE, or begins it anew.
-func restarts(o, before *jsep.Offer) bool {
-	return before == nil || o.Ufrag != before.Ufrag || o.Pwd != before.Pwd
+func restarts(o *jsep.Offer, before *identity) bool {
+	return before == nil || o.Ufrag != before.ufrag || o.Pwd != before.password
 }
 
 // usable tells why the transport cannot take an offer now, nil if it can.
@@ -152,7 +168,7 @@ func (t *Transport) usable() error {
 
 // connect brings ICE up to what the offer says: it starts it, starts it again
 // where the peer does, and takes the peer's candidates.
-func (t *Transport) connect(o, before *jsep.Offer) error {
+func (t *Transport) connect(o *jsep.Offer, before *identity) error {
 	var err error
 	switch {
 	case before == nil:
@@ -164,7 +180,7 @@ func (t *Transport) connect(o, before *jsep.Offer) error {
 		return err
 	}
 	t.mu.Lock()
-	t.peer = o
+	t.peer = identify(o)
 	t.mu.Unlock()
 	for _, c := range o.Candidates {
 		// What is wrong with a candidate in the description concerns only it.
@@ -191,7 +207,7 @@ func (t *Transport) start(o *jsep.Offer) error {
 		endpoint.Close()
 		return errGone
 	}
-	t.endpoint, t.agent, t.peer, t.state = endpoint, agent, o, "connecting"
+	t.endpoint, t.agent, t.peer, t.state = endpoint, agent, identify(o), "connecting"
 	waiting := t.waiting
 	t.waiting = nil
 	// Under the lock: Close must find all of it or nothing, and waits for run.

@@ -2,6 +2,7 @@ package jsep
 
 import (
 	"slices"
+	"strings"
 
 	"switchboard/internal/media"
 )
@@ -132,6 +133,7 @@ func (o *Offer) agree(index int, local *Local) (Line, bool) {
 		return Line{}, false
 	}
 	for _, c := range codecs {
+		c.Name, c.Fmtp = strings.Clone(c.Name), strings.Clone(c.Fmtp)
 		c.Feedback = agreeFeedback(c.Feedback, a.PeerSends)
 		a.Codecs = append(a.Codecs, c)
 	}

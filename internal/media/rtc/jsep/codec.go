@@ -171,11 +171,26 @@ var (
 	rateFeedback   = []string{"goog-remb", "transport-cc"}
 )
 
+// known returns the entry of a list that equals s: what is kept for as long as a
+// transport lives must not keep the offer, of which s is a part.
+func known(s string, lists ...[]string) (string, bool) {
+	for _, list := range lists {
+		if i := slices.Index(list, s); i >= 0 {
+			return list[i], true
+		}
+	}
+	return "", false
+}
+
 // agreeFeedback is the part of what was offered that we take.
 func agreeFeedback(offered []string, peerSends bool) []string {
+	lists := [][]string{repairFeedback}
+	if peerSends {
+		lists = append(lists, rateFeedback)
+	}
 	var agreed []string
 	for _, f := range offered {
-		if slices.Contains(repairFeedback, f) || peerSends && slices.Contains(rateFeedback, f) {
+		if f, ok := known(f, lists...); ok {
 			agreed = append(agreed, f)
 		}
 	}
@@ -204,13 +219,17 @@ var (
 // 14 need the two-byte form, which the peer must allow to be mixed in (RFC 8285
 // section 4.1.2).
 func agreeExtensions(offered []Extension, peerSends, mixed bool) []Extension {
+	lists := [][]string{passedExtensions}
+	if peerSends {
+		lists = append(lists, rateExtensions)
+	}
 	var agreed []Extension
 	for _, e := range offered {
 		if e.ID > 14 && !mixed {
 			continue
 		}
-		if slices.Contains(passedExtensions, e.URI) || peerSends && slices.Contains(rateExtensions, e.URI) {
-			agreed = append(agreed, e)
+		if uri, ok := known(e.URI, lists...); ok {
+			agreed = append(agreed, Extension{e.ID, uri})
 		}
 	}
 	return agreed

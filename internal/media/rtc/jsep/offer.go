@@ -176,7 +176,7 @@ func readLine(d *sdp.SessionDescription, m *sdp.MediaDescription) line {
 		switch a.Key {
 		case "mid":
 			if l.mid == "" {
-				l.mid = a.Value
+				l.mid = strings.Clone(a.Value) // kept; the offer is not
 			}
 		case "bundle-only":
 			bundleOnly = true
