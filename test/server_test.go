@@ -288,6 +288,7 @@ func TestServeUntilTerminated(t *testing.T) {
 	ada.want("participantJoined")
 	bob.say(`{"jsonrpc":"2.0","id":2,"method":"sendMessage","params":{"message":"hello","userMessage":"bob","roomMessage":"lab"}}`)
 	ada.want(`"hello"`)
+	ada.publish() // answered by the engine that carries media
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"io/fs"
 	"net"
 	"strings"
 
@@ -23,6 +24,9 @@ func (s *server) announce() {
 			continue
 		}
 		row("pages", fmt.Sprintf("http%s://%s/", letter, at))
+		for _, folder := range folders() {
+			row("", fmt.Sprintf("http%s://%s/%s/", letter, at, folder))
+		}
 		for _, d := range s.spoken {
 			for _, path := range d.dialect.Paths {
 				row(d.dialect.Name, fmt.Sprintf("ws%s://%s%s", letter, at, path))
@@ -43,6 +47,21 @@ func (s *server) announce() {
 	for _, w := range s.webs {
 		s.Log.Info("serving", "address", w.listener.Addr().String(), "tls", w.secure, "dialect", w.Dialect)
 	}
+}
+
+// folders are the parts of the user interface.
+func folders() []string {
+	entries, err := fs.ReadDir(pages.Files(), ".")
+	if err != nil {
+		return nil // then there is nothing to see
+	}
+	var all []string
+	for _, e := range entries {
+		if _, err := fs.Stat(pages.Files(), e.Name()+"/index.html"); err == nil {
+			all = append(all, e.Name())
+		}
+	}
+	return all
 }
 
 func protocols(tcp bool) string {
