@@ -114,8 +114,8 @@ func TestResumeTellsWhatWaitedAndWhatHappened(t *testing.T) {
 			"sendMessage not taken from the mailbox", "participantPublished u01 webcam", "participantJoined cy",
 			"participantLeft cy", "participantPublished u00 webcam", "participantUnpublished u01",
 		}, got)
+		again.say(`{"method":"closeSession","id":2}`)
 		again.hang(dialect.Closure{Clean: true, Code: 1000})
-		time.Sleep(11 * time.Second)
 	})
 }
 
@@ -215,38 +215,28 @@ func TestResumingAddsUp(t *testing.T) {
 	me.Send([]byte(`{"method":"connect","id":1}`))
 	me.Send([]byte(`{"method":"joinRoom","params":{"user":"zoe","room":"kiosk"},"id":2}`))
 	key := w.begin(t, me)
+	pace := time.NewTicker(time.Millisecond)
+	defer pace.Stop()
 	const breaks = 60
 	for range breaks {
-		time.Sleep(time.Millisecond) // for others to do something; nothing depends on how much
+		<-pace.C // others do something meanwhile; nothing depends on how much
 		me.Hang(dialect.Closure{Code: 1006})
 		w.take(me)
-		time.Sleep(time.Millisecond)
+		<-pace.C
 		me = c.connect("zoe")
 		me.Send([]byte(fmt.Sprintf(`{"method":"connect","params":{"sessionId":%q},"id":1}`, key)))
 	}
 	stop()
 	busy.Wait()
 
-	deadline := time.Now().Add(10 * time.Second)
-	want := map[string]string{}
-	for {
-		w.take(me)
-		want = map[string]string{}
-		for _, room := range c.srv.Hub.Admin().Rooms(core.DefaultRealm) {
-			for _, p := range room.Participants {
-				var streams []struct{ ID string }
-				for _, pub := range p.Publications {
-					streams = append(streams, struct{ ID string }{pub.Name})
-				}
-				if p.Name != "zoe" {
-					want[p.Name] = fmt.Sprint(streams)
-				}
-			}
+	want := streamsByName(c.srv.Hub, "zoe")
+	for w.take(me); !cmp.Equal(want, w.members); w.take(me) {
+		select {
+		case <-me.Arrived():
+			continue
+		case <-time.After(10 * time.Second):
 		}
-		if cmp.Equal(want, w.members) || time.Now().After(deadline) {
-			break
-		}
-		time.Sleep(time.Millisecond)
+		break
 	}
 	c.want("the room as it was told", want, w.members)
 	c.want("what made no sense", []string{}, w.complaints)
@@ -254,6 +244,23 @@ func TestResumingAddsUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	me.Hang(dialect.Closure{Clean: true, Code: 1000})
+}
+
+// streamsByName is what the server says of a room, without one.
+func streamsByName(hub *core.Hub, but string) map[string]string {
+	all := map[string]string{}
+	for _, room := range hub.Admin().Rooms(core.DefaultRealm) {
+		for _, p := range room.Participants {
+			var streams []struct{ ID string }
+			for _, pub := range p.Publications {
+				streams = append(streams, struct{ ID string }{pub.Name})
+			}
+			if p.Name != but {
+				all[p.Name] = fmt.Sprint(streams)
+			}
+		}
+	}
+	return all
 }
 
 // begin takes the result of joining, and returns the session's key.
@@ -319,7 +326,10 @@ func (c *crowd) restless(ctx context.Context, name string, random *rand.Rand) {
 			} else {
 				p.send("unpublishVideo", map[string]any{"stream": stream})
 			}
-			time.Sleep(time.Duration(random.IntN(1000)) * time.Microsecond)
+			select {
+			case <-time.After(time.Duration(random.IntN(1000)) * time.Microsecond):
+			case <-ctx.Done():
+			}
 		}
 		if random.IntN(2) == 0 {
 			p.send("leaveRoom", nil)

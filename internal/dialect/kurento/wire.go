@@ -61,6 +61,7 @@ func parse(text []byte) (*request, *fault) {
 		return r, faultf(codeInvalidRequest, "The method must be a string")
 	}
 	if !absent(m.Params) && m.Params[0] == '{' {
+		r.params = make(params, 4)
 		if err := json.Unmarshal(m.Params, &r.params); err != nil {
 			return r, faultf(codeInvalidParams, "The parameters must be an object")
 		}
@@ -125,6 +126,9 @@ func scalar(raw json.RawMessage) (string, bool) {
 	case '{', '[':
 		return "", false
 	case '"':
+		if bytes.IndexByte(raw, '\\') < 0 { // nearly always; the message was valid UTF-8
+			return string(raw[1 : len(raw)-1]), true
+		}
 		var s string
 		err := json.Unmarshal(raw, &s)
 		return s, err == nil

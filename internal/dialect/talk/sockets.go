@@ -48,7 +48,7 @@ func (s *sockets) open(path string, query url.Values) (line, error) {
 
 func (s *sockets) settle() {}
 func (s *sockets) later(tries int) bool {
-	time.Sleep(pollEvery) // another process does not tell when it is done
+	<-time.After(pollEvery) // another process does not tell when it is done
 	return time.Duration(tries)*pollEvery < patience
 }
 func (s *sockets) wait(time.Duration)        {} // scripts that wait are not played here
