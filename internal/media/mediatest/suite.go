@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"switchboard/internal/media"
 )
@@ -158,8 +157,8 @@ func answersSayWhatCrosses(t *testing.T, e media.Engine, _ *posted) {
 			for _, track := range a.Tracks {
 				got.Tracks = append(got.Tracks, fmt.Sprintf("%s %s %s", track.Kind, track.Mid, track.Codec))
 			}
-			if d := cmp.Diff(row.want, got); d != "" {
-				t.Errorf("answer (-want +got):\n%s", d)
+			if !reflect.DeepEqual(got, row.want) {
+				t.Errorf("got %+v, want %+v", got, row.want)
 			}
 			if n := strings.Count(a.SDP, "\nm="); n != len(row.lines) {
 				t.Errorf("%d lines are answered with %d", len(row.lines), n)

@@ -37,16 +37,15 @@ type Transport struct {
 	wg     sync.WaitGroup // run
 	once   sync.Once      // of Close
 
-	mu        sync.Mutex
-	endpoint  *port.Endpoint  // set with the first answer; guarded by mu
-	agent     *ice.Agent      // set with the first answer; guarded by mu
-	peer      *identity       // from the latest offer answered; guarded by mu
-	waiting   []ice.Candidate // until the first offer; guarded by mu
-	taken     int             // candidates since the latest description; guarded by mu
-	secure    *dtls.Conn      // while there is one; guarded by mu
-	state     string          // as in media.Stats; guarded by mu
-	announced bool            // Connected was posted; guarded by mu
-	data      channels
+	mu       sync.Mutex
+	endpoint *port.Endpoint  // set with the first answer; guarded by mu
+	agent    *ice.Agent      // set with the first answer; guarded by mu
+	peer     *identity       // from the latest offer answered; guarded by mu
+	waiting  []ice.Candidate // until the first offer; guarded by mu
+	taken    int             // candidates since the latest description; guarded by mu
+	secure   *dtls.Conn      // while there is one; guarded by mu
+	state    string          // as in media.Stats; guarded by mu
+	data     channels
 }
 
 // described is what the descriptions of a transport agree on and must keep.
