@@ -32,16 +32,19 @@ import (
 // patience is how long anything may take before a test gives up on it.
 const patience = 30 * time.Second
 
-// scratch is where the server is built; TestMain sets and removes it.
-var scratch string
+// buildFolder is the environment variable that names where the server is built;
+// TestMain makes and removes the folder.
+const buildFolder = "SWITCHBOARD_TEST_BUILD"
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "switchboard-test")
+	if err == nil {
+		err = os.Setenv(buildFolder, dir)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	scratch = dir
 	code := m.Run()
 	_ = os.RemoveAll(dir) // what is left the system removes
 	os.Exit(code)
@@ -58,7 +61,7 @@ func binary(t *testing.T) string {
 }
 
 var build = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(scratch, "switchboard")
+	path := filepath.Join(os.Getenv(buildFolder), "switchboard")
 	command := exec.Command("go", "build", "-o", path, "..")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
