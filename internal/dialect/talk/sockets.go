@@ -41,7 +41,7 @@ func (s *sockets) open(path string, query url.Values) (line, error) {
 		return nil, err
 	}
 	_ = response.Body.Close() // empty after an upgrade
-	l := &socketLine{conn: conn, sent: make(chan Sent, 4096)}
+	l := &socketLine{conn: conn, ignore: s.address.Ignore, sent: make(chan Sent, 4096)}
 	l.reading.Go(l.read)
 	return l, nil
 }
@@ -70,6 +70,7 @@ func (s *sockets) request(method, path string, header http.Header, body string) 
 		return reply{}, err
 	}
 	fillRequest(r, header)
+	r.Close = true // no connection is to be kept for a next request
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return reply{}, err
@@ -80,6 +81,7 @@ func (s *sockets) request(method, path string, header http.Header, body string) 
 // socketLine is a client's WebSocket.
 type socketLine struct {
 	conn    *websocket.Conn
+	ignore  func([]byte) bool
 	sent    chan Sent // what arrived; closed with the connection
 	reading sync.WaitGroup
 }
@@ -89,6 +91,9 @@ func (l *socketLine) read() {
 	defer close(l.sent)
 	for {
 		_, text, err := l.conn.ReadMessage()
+		if err == nil && l.ignore != nil && l.ignore(text) {
+			continue
+		}
 		if err == nil {
 			l.sent <- Sent{Text: text}
 			continue
