@@ -12,31 +12,72 @@ import (
 // canonical writes a valid JSON value so that equal values are equal bytes: no
 // white space, keys sorted and each once (the last wins), the shortest form of
 // each text and number. Nothing of the value is lost; numbers are not rounded.
-func canonical(v value) []byte { return appendCanonical(make([]byte, 0, len(v.raw)), v) }
+func canonical(v value) []byte {
+	s := scanner{b: v.raw}
+	return s.canonical(make([]byte, 0, len(v.raw)))
+}
 
-func appendCanonical(b []byte, v value) []byte {
+// canonical appends the canonical form of the value that comes next. It reads
+// everything once, however deep it is nested.
+func (s *scanner) canonical(b []byte) []byte {
+	switch s.kind() {
+	case array:
+		return s.canonicalArray(b)
+	case object:
+		return s.canonicalObject(b)
+	}
+	v, _ := s.value()
 	switch v.kind {
 	case text:
 		return appendText(b, v.raw)
 	case number:
 		return appendNumber(b, v.raw)
-	case array:
-		b = append(b, '[')
-		first := true
-		elements(v.raw, func(e value) {
-			if !first {
-				b = append(b, ',')
-			}
-			first = false
-			b = appendCanonical(b, e)
-		})
-		return append(b, ']')
-	case object:
-		all := membersOf(v.raw)
-		slices.SortFunc(all, func(x, y member) int { return bytes.Compare(x.key, y.key) })
-		return appendMembers(b, all, appendCanonical)
 	}
 	return append(b, v.raw...)
+}
+
+func (s *scanner) canonicalArray(b []byte) []byte {
+	b = append(b, '[')
+	s.take('[')
+	s.space()
+	for first := true; !s.take(']'); first = false {
+		if !first {
+			s.take(',')
+			s.space()
+			b = append(b, ',')
+		}
+		b = s.canonical(b)
+		s.space()
+	}
+	return append(b, ']')
+}
+
+func (s *scanner) canonicalObject(b []byte) []byte {
+	var all []member
+	s.take('{')
+	s.space()
+	for first := true; !s.take('}'); first = false {
+		if !first {
+			s.take(',')
+			s.space()
+		}
+		from := s.at
+		s.text()
+		key := appendText(nil, s.b[from:s.at])
+		s.space()
+		s.take(':')
+		s.space()
+		all = append(all, member{key, value{raw: s.canonical(nil)}})
+		s.space()
+	}
+	slices.SortStableFunc(all, func(x, y member) int { return bytes.Compare(x.key, y.key) })
+	last := all[:0]
+	for i, m := range all {
+		if i == len(all)-1 || !bytes.Equal(m.key, all[i+1].key) {
+			last = append(last, m)
+		}
+	}
+	return appendMembers(b, last)
 }
 
 // member is a member of an object: its key in canonical form, quotes included.
@@ -69,19 +110,17 @@ func membersOf(raw []byte) []member {
 	return all
 }
 
-func appendMembers(b []byte, all []member, appendValue func([]byte, value) []byte) []byte {
+func appendMembers(b []byte, all []member) []byte {
 	b = append(b, '{')
 	for i, m := range all {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = append(append(b, m.key...), ':')
-		b = appendValue(b, m.value)
+		b = append(b, m.value.raw...)
 	}
 	return append(b, '}')
 }
-
-func appendRaw(b []byte, v value) []byte { return append(b, v.raw...) }
 
 // appendText writes a text with as few escapes as there can be. Half a
 // surrogate pair, which JSON allows, stays an escape.
@@ -193,5 +232,5 @@ func overlay(global, own []byte) []byte {
 			below = append(below, m)
 		}
 	}
-	return appendMembers(make([]byte, 0, len(global)+len(own)), below, appendRaw)
+	return appendMembers(make([]byte, 0, len(global)+len(own)), below)
 }
