@@ -229,24 +229,16 @@ func (c *client) want(all ...string) {
 	}
 }
 
-// wantClose reads to the end, and wants it to be a close frame of this code.
+// wantClose wants a close frame of this code to be next, and returns its reason.
 func (c *client) wantClose(code int) string {
 	c.t.Helper()
 	c.SetReadDeadline(time.Now().Add(patience))
-	for {
-		_, got, err := c.ReadMessage()
-		if err == nil {
-			c.t.Fatalf("got %q, want close %d", got, code)
-		}
-		var closed *websocket.CloseError
-		if e, ok := err.(*websocket.CloseError); ok {
-			closed = e
-		}
-		if closed == nil || closed.Code != code {
-			c.t.Fatalf("got %v, want close %d", err, code)
-		}
-		return closed.Text
+	_, got, err := c.ReadMessage()
+	closed, ok := err.(*websocket.CloseError)
+	if !ok || closed.Code != code {
+		c.t.Fatalf("got %q, %v, want close %d", got, err, code)
 	}
+	return closed.Text
 }
 
 // wantClosure waits until the server's conversation has ended.
