@@ -24,22 +24,23 @@ type crowd struct {
 	voice, vp8 source
 }
 
+func listen(t testing.TB, buffer int) *udp.Socket {
+	s, err := udp.Listen(netip.MustParseAddrPort("127.0.0.1:0"), udp.Options{ReceiveBuffer: buffer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 func newCrowd(t testing.TB, n, workers int) *crowd {
 	plane := newPlane(t, Options{Workers: workers})
-	listen := func(buffer int) *udp.Socket {
-		s, err := udp.Listen(netip.MustParseAddrPort("127.0.0.1:0"), udp.Options{ReceiveBuffer: buffer})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		return s
-	}
-	server := listen(0)
+	server := listen(t, 0)
 	c := &crowd{plane: plane, voice: source{ssrc: 11, kind: 111}, vp8: source{ssrc: 22, kind: 96}}
 	c.pub = newPeer(t, plane, TransportOptions{ID: "pub"}, sendsAudio("a"), sendsVideo("v")).connect(Path{Write: func([]byte) error { return nil }})
 	for i := range n {
 		s := newPeer(t, plane, TransportOptions{ID: media.TransportID(fmt.Sprint(i))}, receivesAudio(), receivesVideo())
-		s.connect(Path{Socket: server, Addr: udp.NewAddr(listen(4096).LocalAddr())})
+		s.connect(Path{Socket: server, Addr: udp.NewAddr(listen(t, 4096).LocalAddr())})
 		s.SetReception("room", 1, []media.TrackID{"a", "v"})
 		c.subs = append(c.subs, s)
 	}

@@ -132,55 +132,57 @@ func (t *Transport) setTracks(lines []Line) (started, changed, ended []*track) {
 
 // learn prepares what is asked for each packet. in.mu is held.
 func (in *ingress) learn(reporter uint32) {
-	clear(in.roles[:])
-	clear(in.types[:])
-	in.mids, in.ssrcs = nil, nil
-	transportCC := false
-	for _, tr := range in.tracks {
-		if in.mids == nil {
-			in.mids, in.ssrcs = make(map[string]*track), make(map[uint32]*stream)
-		}
-		l := tr.line
-		if l.Mid != "" {
-			in.mids[l.Mid] = tr
-		}
-		if l.SSRC != 0 {
-			in.ssrcs[l.SSRC] = &stream{track: tr}
-		}
-		if l.RTXSSRC != 0 {
-			in.ssrcs[l.RTXSSRC] = &stream{track: tr, repair: true}
-		}
-		for _, e := range l.Extensions {
-			in.roles[e.ID] = elementOf(e.URI)
-			transportCC = transportCC || e.URI == uriTransportCC
-		}
-	}
-	in.learnTypes()
+	a, transportCC := agree(in.tracks)
+	in.agreed = a
 	if !transportCC {
 		in.transportCC = nil
 	} else if in.transportCC == nil {
 		in.transportCC = twcc.NewRecorder(reporter)
 	}
 	for ssrc, s := range in.streams {
-		if s.track != nil && !slices.Contains(in.tracks, s.track) || in.ssrcs[ssrc] != nil && in.ssrcs[ssrc].track != s.track {
+		if s.track == nil {
+			continue
+		}
+		if a == nil || !slices.Contains(in.tracks, s.track) {
 			s.track = nil // to be bound anew
+		} else if d, declared := a.ssrcs[ssrc]; declared && d.track != s.track {
+			s.track = nil
 		}
 	}
 }
 
-// learnTypes notes the payload types that only one track uses.
-func (in *ingress) learnTypes() {
+// agree makes the agreement about some tracks, and tells whether there is
+// transport-wide feedback.
+func agree(tracks []*track) (a *agreement, transportCC bool) {
+	if len(tracks) == 0 {
+		return nil, false
+	}
+	a = &agreement{mids: make(map[string]*track), ssrcs: make(map[uint32]declaration)}
 	var twice [128]bool
-	for _, tr := range in.tracks {
+	for _, tr := range tracks {
+		l := tr.line
+		if l.Mid != "" {
+			a.mids[l.Mid] = tr
+		}
+		if l.SSRC != 0 {
+			a.ssrcs[l.SSRC] = declaration{track: tr}
+		}
+		if l.RTXSSRC != 0 {
+			a.ssrcs[l.RTXSSRC] = declaration{tr, true}
+		}
+		for _, e := range l.Extensions {
+			a.roles[e.ID] = elementOf(e.URI)
+			transportCC = transportCC || e.URI == uriTransportCC
+		}
 		for kind := range tr.formats {
-			if tr.formats[kind].codec == nil || twice[kind] {
-				continue
-			}
-			if in.types[kind] != nil {
-				in.types[kind], twice[kind] = nil, true
-			} else {
-				in.types[kind] = tr
+			switch {
+			case tr.formats[kind].codec == nil || twice[kind]:
+			case a.types[kind] != nil:
+				a.types[kind], twice[kind] = nil, true
+			default:
+				a.types[kind] = tr
 			}
 		}
 	}
+	return a, transportCC
 }

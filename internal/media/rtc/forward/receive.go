@@ -21,16 +21,27 @@ type ingress struct {
 	streams map[uint32]*stream // by SSRC; guarded by mu
 	recent  *stream            // of the last packet; guarded by mu
 
-	tracks  []*track           // guarded by mu
-	senders []*sender          // whom feedback may be about; guarded by mu
-	roles   [256]uint8         // what to do with elements, by ID; guarded by mu
-	mids    map[string]*track  // guarded by mu
-	ssrcs   map[uint32]*stream // declared, not seen yet: what it will be; guarded by mu
-	types   [128]*track        // whose payload type it is, if one track's only; guarded by mu
+	tracks  []*track   // guarded by mu
+	senders []*sender  // whom feedback may be about; guarded by mu
+	agreed  *agreement // what was negotiated, nil if there are no tracks; guarded by mu
 
 	transportCC *twcc.Recorder // nil if not negotiated; guarded by mu
 	wall        clockOffset    // of the peer's reports; guarded by mu
 	due         due            // guarded by mu
+}
+
+// agreement is what a description says about packets. It is not changed.
+type agreement struct {
+	roles [256]uint8             // what to do with elements, by ID
+	mids  map[string]*track      // tracks by the line's MID
+	ssrcs map[uint32]declaration // by declared SSRC
+	types [128]*track            // whose payload type it is, if one track's only
+}
+
+// declaration is what a description says about an SSRC.
+type declaration struct {
+	track  *track
+	repair bool
 }
 
 // stream is what is remembered of one SSRC of the peer.
@@ -118,7 +129,7 @@ func (t *Transport) remember(s *stream, at int64) bool {
 // payload. Nothing in it is trusted. ingress.mu is held.
 func (t *Transport) readMedia(s *stream, plain []byte, n int, at int64) {
 	h, payload, ok := parseHeader(plain, n)
-	if !ok {
+	if !ok || t.in.agreed == nil {
 		return
 	}
 	p := t.plane.pool.packet(len(plain))
@@ -141,7 +152,7 @@ func (t *Transport) readMedia(s *stream, plain []byte, n int, at int64) {
 func (t *Transport) readElements(p *packet, h header, s *stream, at int64) (mid, level []byte) {
 	in := &t.in
 	for e, ok := h.next(); ok; e, ok = h.next() {
-		switch in.roles[e.id] {
+		switch in.agreed.roles[e.id] {
 		case elementMid:
 			mid = e.data
 		case elementTransportCC:
@@ -168,13 +179,14 @@ func (p *packet) add(e element) {
 // bind finds out what a stream is: by what the description declared, by the MID
 // it says, or by a payload type that only one line has (RFC 8843 section 9.2).
 func (in *ingress) bind(s *stream, mid []byte, kind uint8) bool {
-	if d := in.ssrcs[s.ssrc]; d != nil {
+	a := in.agreed
+	if d, known := a.ssrcs[s.ssrc]; known {
 		s.track, s.repair = d.track, d.repair
 		return true
 	}
-	tr := in.mids[string(mid)]
+	tr := a.mids[string(mid)]
 	if tr == nil && mid == nil {
-		tr = in.types[kind]
+		tr = a.types[kind]
 	}
 	if tr == nil || tr.formats[kind].codec == nil {
 		return false
