@@ -392,6 +392,35 @@ func TestInvitedByOtherMeans(t *testing.T) {
 	})
 }
 
+// Descriptions that cannot be used are refused, whatever is wrong with them, and
+// leave nothing behind.
+func TestUnusableOffers(t *testing.T) {
+	lines := func(n int) string {
+		return talk.Offer("sendrecv") + strings.Repeat("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=sendrecv\r\n", n)
+	}
+	offers := map[string]string{"empty": "", "garbage": "a=b\x00\x01", "without media": lines(0), "of 500 lines": lines(500),
+		"huge": lines(1) + strings.Repeat("a=x\r\n", 100_000)}
+	together(t, func(c *crowd) {
+		all := c.fill("kiosk", 2)
+		c.publish(all[0])
+		for name, offer := range offers {
+			for method, params := range map[string]map[string]any{
+				"publishVideo":     {"sdpOffer": offer, "stream": "screen"},
+				"receiveVideoFrom": {"sdpOffer": offer, "sender": all[0].name + "_webcam"},
+			} {
+				id := all[1].send(method, params)
+				synctest.Wait()
+				all[1].read()
+				if got := all[1].errors[id]; !strings.HasPrefix(got, `{"code":302,`) {
+					t.Errorf("%s with an offer that is %s: want error 302, got %q", method, name, got)
+				}
+			}
+		}
+		c.want("media connections", 1, c.engine.Opened())
+		c.want("heard by the publisher", []string{}, all[0].heard("participantPublished"))
+	})
+}
+
 // guest connects somebody who speaks no protocol at all.
 func (c *crowd) guest() *core.Connection {
 	conn, err := c.srv.Hub.Connect(core.ConnectRequest{Via: "test", Access: core.AccessOpen, Wake: func() {}, Overflow: func() {}})

@@ -54,7 +54,7 @@ func open(o *Options, connection *core.Connection, query map[string][]string) *c
 const (
 	shortestInterval = 500 * time.Millisecond
 	longestInterval  = time.Hour
-	usualInterval    = 20 * time.Second // when the first ping names none
+	usualInterval    = 20 * time.Second // when the first ping names none that makes sense
 	missedPings      = 3
 )
 
@@ -68,6 +68,9 @@ func (c *conversation) ping(r *request) {
 			return
 		}
 		c.interval = min(max(time.Duration(ms)*time.Millisecond, shortestInterval), longestInterval)
+		if ms <= 0 {
+			c.interval = usualInterval
+		}
 		c.keep()
 	}
 	c.watched = true
@@ -118,18 +121,19 @@ func (c *conversation) connect(r *request) {
 		c.reply(r, valueResult{Value: "OK", SessionID: c.key()})
 		return
 	}
-	gap, resumed := c.resume(core.SessionKey(named))
-	if !resumed {
+	const resumed = "reconnection successful"
+	gap, ok := c.resume(core.SessionKey(named))
+	if !ok {
 		c.fail(r, faultf(codeReconnection, "reconnection error"))
 		return
 	}
-	result := resumeResult{Value: "reconnection successful", SessionID: c.key()}
 	now, present := c.snapshot()
 	if present {
-		result.Room, result.User = c.me.Room().Name(), c.me.Name()
-		result.Participants = membersOf(now, c.me.ID())
+		c.reply(r, resumeResult{Value: resumed, Room: c.me.Room().Name(), User: c.me.Name(),
+			Participants: membersOf(now, c.me.ID()), SessionID: c.key()})
+	} else {
+		c.reply(r, valueResult{Value: resumed, SessionID: c.key()})
 	}
-	c.reply(r, result)
 	c.catchUp(gap, now, present)
 	c.next()
 }

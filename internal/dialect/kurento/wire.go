@@ -205,9 +205,9 @@ type (
 		Value string `json:"value"`
 		// Where the session is, for clients that want to be sure: what was sent to
 		// a connection that broke may not have arrived.
-		Room         string          `json:"room,omitempty"`
-		User         string          `json:"user,omitempty"`
-		Participants []member        `json:"participants,omitempty"`
+		Room         string          `json:"room"`
+		User         string          `json:"user"`
+		Participants []member        `json:"participants"`
 		SessionID    core.SessionKey `json:"sessionId"`
 	}
 )
