@@ -49,7 +49,6 @@ func newAgent(e *Engine, mux *agentMux, name, password string) (*ice.Agent, erro
 		ice.WithMulticastDNSHostName("unused.local"),
 		ice.WithDisableActiveTCP(),
 		ice.WithIncludeLoopback(),
-		ice.WithRemoteIPFilter(mux.allowed),
 		ice.WithDisconnectedTimeout(disconnectedAfter),
 		ice.WithFailedTimeout(failedAfter),
 		ice.WithCheckInterval(checkEvery),
@@ -91,11 +90,10 @@ func (noInterfaces) Interfaces() ([]*transport.Interface, error) { return nil, n
 type agentMux struct {
 	endpoint *port.Endpoint
 	listen   []net.Addr
-	loopback bool
 }
 
 func newAgentMux(e *Engine, endpoint *port.Endpoint) *agentMux {
-	m := &agentMux{endpoint: endpoint, loopback: e.hosts.loopback()}
+	m := &agentMux{endpoint: endpoint}
 	number := int(e.port.LocalAddr().Port())
 	if e.port.IPv4() {
 		m.listen = append(m.listen, &net.UDPAddr{IP: net.IPv4zero, Port: number})
@@ -104,11 +102,6 @@ func newAgentMux(e *Engine, endpoint *port.Endpoint) *agentMux {
 		m.listen = append(m.listen, &net.UDPAddr{IP: net.IPv6zero, Port: number})
 	}
 	return m
-}
-
-// allowed keeps a peer from making us send checks where no peer can be.
-func (m *agentMux) allowed(ip net.IP) bool {
-	return !ip.IsUnspecified() && !ip.IsMulticast() && !ip.Equal(net.IPv4bcast) && (m.loopback || !ip.IsLoopback())
 }
 
 func (m *agentMux) GetListenAddresses() []net.Addr { return m.listen }

@@ -19,6 +19,9 @@ const (
 	maxChannels = 16
 	// maxLabel is the longest label or protocol of a channel, in bytes.
 	maxLabel = 256
+	// keptBuffer is the most that a channel keeps to read into, in bytes; longer
+	// messages get room of their own.
+	keptBuffer = 16 << 10
 	// maxBuffered is how much may wait for one receiver, in bytes. What comes
 	// beyond is dropped for this receiver.
 	maxBuffered = 1 << 20
@@ -139,6 +142,9 @@ func (c *channels) read(ch *channel) {
 			break
 		}
 		c.transport.engine.bridges.pass(c.transport.id, message{config: ch.Config, text: text, data: buf[:n]})
+		if len(buf) > keptBuffer {
+			buf = make([]byte, 1024)
+		}
 	}
 	_ = ch.Close()
 	c.mu.Lock()

@@ -1,6 +1,7 @@
 package rtc_test
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/pion/dtls/v3"
@@ -27,6 +28,7 @@ func TestForward(t *testing.T) {
 	gcm := []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM}
 	gcm256 := []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_256_GCM}
 	cm := []dtls.SRTPProtectionProfile{dtls.SRTP_AES128_CM_HMAC_SHA1_80}
+	ipv6 := []webrtc.NetworkType{webrtc.NetworkTypeUDP6}
 	tcp := []webrtc.NetworkType{webrtc.NetworkTypeTCP4}
 	for name, row := range map[string]struct {
 		engine              rtc.Options
@@ -35,6 +37,8 @@ func TestForward(t *testing.T) {
 		"plain":         {},
 		"gcm to cm":     {publisher: peerOptions{profiles: gcm}, receiver: peerOptions{profiles: cm}},
 		"cm to gcm 256": {publisher: peerOptions{profiles: cm}, receiver: peerOptions{profiles: gcm256}},
+		"ipv6":          {engine: rtc.Options{Address: netip.MustParseAddrPort("[::1]:0"), TCP: true}, publisher: peerOptions{networks: ipv6}, receiver: peerOptions{networks: ipv6}},
+		"wildcard":      {engine: rtc.Options{Address: netip.MustParseAddrPort("[::]:0"), TCP: true}},
 		"four sockets":  {engine: rtc.Options{Sockets: 4}},
 		"tcp only":      {engine: rtc.Options{TCP: true}, publisher: peerOptions{networks: tcp}, receiver: peerOptions{networks: tcp}},
 		"udp to tcp":    {engine: rtc.Options{TCP: true}, receiver: peerOptions{networks: tcp}},

@@ -47,9 +47,14 @@ func (h *hosts) own() []netip.Addr {
 	return h.machine
 }
 
-// loopback tells whether peers may be on loopback addresses: only if we are.
-func (h *hosts) loopback() bool {
-	return slices.ContainsFunc(h.own(), netip.Addr.IsLoopback)
+// checkable tells whether checks may be sent to an address that a peer says it
+// has. It keeps a peer from making us send to where no peer can be, among it
+// this machine's own services, unless we offer loopback ourselves. Somebody who
+// does send from there is answered all the same.
+func (h *hosts) checkable(a netip.Addr) bool {
+	a = a.Unmap()
+	return !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255}) &&
+		(!a.IsLoopback() || slices.ContainsFunc(h.own(), netip.Addr.IsLoopback))
 }
 
 // addresses returns what clients are told, the preferred first.

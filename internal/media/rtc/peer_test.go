@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,15 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	settings.SetLite(o.lite)
 	if o.networks != nil {
 		settings.SetNetworkTypes(o.networks)
+	}
+	if slices.Contains(o.networks, webrtc.NetworkTypeUDP6) { // pion looks for no candidate at ::1
+		conn, err := net.ListenPacket("udp6", "[::1]:0")
+		if err != nil {
+			t.Skipf("no IPv6 here: %v", err)
+		}
+		mux := ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: logs.NewLogger("mux")})
+		t.Cleanup(func() { _ = mux.Close() })
+		settings.SetICEUDPMux(mux)
 	}
 	if o.profiles != nil {
 		settings.SetSRTPProtectionProfiles(o.profiles...)

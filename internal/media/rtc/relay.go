@@ -47,6 +47,34 @@ type relay struct {
 	hosts   *hosts
 	server  *turn.Server
 	local   netip.AddrPort
+
+	mu    sync.Mutex
+	held  map[string]int // allocations by user; guarded by mu
+	total int            // of held; guarded by mu
+}
+
+// Limits of allocations; each is a socket. A browser makes two or three for a
+// connection.
+const (
+	maxAllocations     = 4096
+	maxUserAllocations = 64
+)
+
+// grants tells whether a user may have another allocation.
+func (r *relay) grants(user, _ string, _ net.Addr) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.total < maxAllocations && r.held[user] < maxUserAllocations
+}
+
+// count keeps account of allocations.
+func (r *relay) count(user string, change int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total += change
+	if r.held[user] += change; r.held[user] <= 0 {
+		delete(r.held, user)
+	}
 }
 
 // newRelay starts the server.
@@ -60,7 +88,7 @@ func newRelay(o RelayOptions, h *hosts, log *pionLog) (*relay, error) {
 	if o.Secret == "" {
 		o.Secret = rand.Text()
 	}
-	r := &relay{options: o, hosts: h}
+	r := &relay{options: o, hosts: h, held: map[string]int{}}
 	packets, listener, err := listenBoth(o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("start relay: %w", err)
@@ -71,6 +99,11 @@ func newRelay(o RelayOptions, h *hosts, log *pionLog) (*relay, error) {
 		Realm:         o.Realm,
 		LoggerFactory: log,
 		AuthHandler:   turn.LongTermTURNRESTAuthHandler(o.Secret, log.NewLogger("turn")),
+		QuotaHandler:  r.grants,
+		EventHandler: turn.EventHandler{
+			OnAllocationCreated: func(_, _ net.Addr, _, user, _ string, _ net.Addr, _ int) { r.count(user, 1) },
+			OnAllocationDeleted: func(_, _ net.Addr, _, user, _ string) { r.count(user, -1) },
+		},
 		PacketConnConfigs: []turn.PacketConnConfig{
 			{PacketConn: packets, RelayAddressGenerator: r, PermissionHandler: r.permits},
 		},

@@ -291,7 +291,7 @@ func (t *Transport) AddCandidate(c media.Candidate) error {
 		return t.open() // the end of candidates: ICE finds out by itself
 	}
 	parsed, err := ice.UnmarshalCandidate(text)
-	hidden := strings.Contains(text, ".local")
+	hidden := strings.Contains(text, ".local ")
 	if err != nil && !hidden {
 		return errors.Join(t.open(), fmt.Errorf("add candidate: %w", media.ErrCandidate))
 	}
@@ -300,9 +300,9 @@ func (t *Transport) AddCandidate(c media.Candidate) error {
 	switch {
 	case t.state == "closed":
 		return fmt.Errorf("add candidate: %w", errGone)
-	case hidden || parsed.NetworkType().IsTCP():
+	case hidden || parsed.NetworkType().IsTCP() || !t.reachable(parsed):
 		// A name nobody can resolve: its owner's checks arrive all the same. Or
-		// TCP, for which the peer comes to us.
+		// TCP, for which the peer comes to us. Or no address of a peer.
 		return nil
 	case t.taken >= maxCandidates:
 		return fmt.Errorf("add candidate: %w: at most %d are taken", media.ErrCandidate, maxCandidates)
@@ -317,6 +317,12 @@ func (t *Transport) AddCandidate(c media.Candidate) error {
 		return fmt.Errorf("add candidate: %w", media.ErrCandidate)
 	}
 	return nil
+}
+
+// reachable tells whether checks may be sent to a candidate.
+func (t *Transport) reachable(c ice.Candidate) bool {
+	a, err := netip.ParseAddr(c.Address())
+	return err == nil && t.engine.hosts.checkable(a)
 }
 
 // open returns the error of a closed transport, nil otherwise.
