@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -100,7 +102,7 @@ func startServer(t *testing.T) *server {
 	if err != nil {
 		unavailable(t, err.Error())
 	}
-	s := &server{t: t, binary: binary, data: t.TempDir(), address: freeTCP(t), media: freeUDP(t), output: &output{}}
+	s := &server{t: t, binary: binary, data: t.TempDir(), address: freePort(t), media: freePort(t), output: &output{}}
 	t.Cleanup(func() {
 		s.stop()
 		if t.Failed() {
@@ -158,24 +160,27 @@ func (s *server) stop() {
 	s.cmd = nil
 }
 
-func freeTCP(t *testing.T) string {
+// freePort returns an address on which nothing listens, neither by TCP nor by UDP. Its port is below those that systems
+// hand out to connections by themselves, so that nobody takes it by chance while the server is being started again.
+func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
+	const first, many = 20_000, 10_000
+	for range 100 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(many)))
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		c, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		_ = c.Close()
+		return address
 	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func freeUDP(t *testing.T) string {
-	t.Helper()
-	l, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
-	}
-	defer l.Close()
-	return l.LocalAddr().String()
+	t.Fatal("no free port was found")
+	return ""
 }
 
 // output keeps what a process writes.
