@@ -27,7 +27,7 @@ type blend struct {
 	limiter   limiter
 	pcm       []float32 // the frame before
 	island    *island
-	prime     bool      // the encoder is new to the listeners and must hear pcm first
+	prime     bool // the encoder is new to the listeners and must hear pcm first
 
 	// While regrouping: the blend that most of the listeners come from, by the
 	// majority vote of Boyer and Moore.

@@ -16,6 +16,7 @@ import (
 type tape struct {
 	kept               map[uint32][]float32
 	encoders, decoders int // made
+	forget             bool // what is encoded, in long tests
 }
 
 func newTape() *tape { return &tape{kept: map[uint32][]float32{}} }
@@ -68,6 +69,9 @@ func (d *tapeDecoder) Reset() { d.last = nil }
 type tapeEncoder struct{ *tape }
 
 func (e *tapeEncoder) Encode(pcm []float32, packet []byte) (int, error) {
+	if e.forget {
+		return copy(packet, []byte{toc20, 1, 2, 0, 0, 0, 0}), nil
+	}
 	return copy(packet, e.packet(toc20, pcm)), nil
 }
 func (e *tapeEncoder) Reset() {}

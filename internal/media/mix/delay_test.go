@@ -1,0 +1,73 @@
+package mix
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"switchboard/internal/media/opus"
+)
+
+// delays measures how long what three talkers said was held, from its packet's
+// coming to the mix, in many rooms with random phases.
+func delays(t *testing.T, jitter time.Duration) []time.Duration {
+	r := rand.New(rand.NewPCG(7, 8))
+	var all []time.Duration
+	for range 100 {
+		c := newTape()
+		c.forget = true
+		s := newStage(t, Options{Codec: c})
+		s.keep = false
+		s.listener("ear", "x")
+		packet := c.packet(toc20, sine(400, 0.1, 0, FrameSamples))
+		for i := range 3 {
+			talker := s.talker(string(rune('a'+i)), "x")
+			came := map[int64]time.Duration{}
+			from := time.Duration(r.Int64N(int64(frameTime)))
+			s.speak(talker, speech{from: from, to: 5 * second, level: 20,
+				payload: func(i int) []byte { came[firstIndex+int64(i)] = s.clock; return packet },
+				delay:   func(int) time.Duration { return time.Duration(r.Float64() * float64(jitter)) }})
+			for at := second; at < 4*second; at += 100 * time.Millisecond {
+				s.at(at, func() {
+					// The last sample mixed lies before what waits decoded. It was
+					// mixed when the last mix was.
+					x := &talker.source
+					mixed := talker.island.lastRun()
+					last := x.next - 1
+					if when, ok := came[last]; ok {
+						all = append(all, mixed-when+time.Duration(len(x.fifo))*second/opus.Rate)
+					}
+				})
+			}
+		}
+		s.play(4 * second)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// lastRun is when the island was mixed last, within a sixteenth of lateness.
+func (s *island) lastRun() time.Duration { return s.next - frameTime }
+
+func TestAddedDelay(t *testing.T) {
+	for _, row := range []struct {
+		name        string
+		jitter      time.Duration
+		median, p99 time.Duration
+	}{
+		{"even", 0, 10 * time.Millisecond, 20 * time.Millisecond},
+		{"2 ms jitter", 2 * time.Millisecond, 10 * time.Millisecond, 22 * time.Millisecond},
+		{"40 ms jitter", 40 * time.Millisecond, 45 * time.Millisecond, 70 * time.Millisecond},
+	} {
+		all := delays(t, row.jitter)
+		if len(all) < 5000 {
+			t.Fatalf("%s: only %d measurements", row.name, len(all))
+		}
+		median, p99 := all[len(all)/2], all[len(all)*99/100]
+		t.Logf("%s: median %v, p99 %v", row.name, median, p99)
+		if median > row.median || p99 > row.p99 {
+			t.Errorf("%s: held for %v (median) and %v (p99), want at most %v and %v", row.name, median, p99, row.median, row.p99)
+		}
+	}
+}
