@@ -171,3 +171,30 @@ func TestWithoutData(t *testing.T) {
 	}
 	await[media.Connected](t, sink, "t")
 }
+
+// TestSlowReceiver: somebody who does not read holds nobody up; they miss
+// messages.
+func TestSlowReceiver(t *testing.T) {
+	e, _ := start(t, rtc.Options{})
+	from, fast, slow := newPeer(t, peerOptions{}), newPeer(t, peerOptions{}), newPeer(t, peerOptions{deaf: true})
+	got := fast.messages()
+	d, ready := from.channel("chat", "")
+	_, fastReady := fast.channel("", "")
+	_, slowReady := slow.channel("", "")
+	for p, id := range map[*peer]media.TransportID{from: "from", fast: "fast", slow: "slow"} {
+		p.negotiate(open(t, e, id, media.TransportOptions{Data: true}))
+	}
+	e.Apply(media.Routes{Room: "room", Revision: 1, Receptions: []media.Reception{
+		{To: "slow", Data: []media.TransportID{"from"}}, {To: "fast", Data: []media.TransportID{"from"}},
+	}})
+	<-ready
+	<-fastReady
+	<-slowReady
+	long := string(bytes.Repeat([]byte("long"), 8000))
+	for range 100 { // three times what is held for one
+		if err := d.SendText(long); err != nil {
+			t.Fatal(err)
+		}
+		next(t, got)
+	}
+}

@@ -52,6 +52,7 @@ type peerOptions struct {
 	relay    bool
 	lite     bool
 	waits    bool // for us to begin the handshake
+	deaf     bool // never reads its data channels
 	codecs   []webrtc.RTPCodecParameters
 }
 
@@ -91,6 +92,9 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	settings.SetPrflxAcceptanceMinWait(0)
 	settings.SetRelayAcceptanceMinWait(0)
 	settings.SetLite(o.lite)
+	if o.deaf {
+		settings.DetachDataChannels()
+	}
 	if o.networks != nil {
 		settings.SetNetworkTypes(o.networks)
 	}
