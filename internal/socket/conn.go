@@ -74,8 +74,10 @@ func (c *conn) read() dialect.Closure {
 		if !text && !c.endpoint.dialect.Binary {
 			return c.fault(codeUnsupported, "only text messages are understood here")
 		}
-		msg, err := slurp(r, c.endpoint.limit)
+		msg, err := c.server.slurp(r, c.endpoint.limit)
 		switch {
+		case errors.Is(err, errBusy):
+			return c.fault(codeTryLater, "too many long messages are arriving")
 		case errors.Is(err, errTooBig):
 			c.endpoint.count.tooBig.Add(1)
 			return c.fault(codeTooBig, fmt.Sprintf("a message can have at most %d bytes", c.endpoint.limit))
@@ -173,23 +175,29 @@ func (c *conn) pace() {
 	}
 }
 
-var errTooBig = errors.New("message is too big")
-
-const (
-	firstScratch = 4 << 10
-	mostScratch  = 64 << 10 // more is not kept for others
+var (
+	errTooBig = errors.New("message is too big")
+	errBusy   = errors.New("too much is arriving")
 )
 
-var scratches = sync.Pool{New: func() any { b := make([]byte, 0, firstScratch); return &b }}
+const (
+	scratch = 8 << 10 // bytes; longer messages get memory of their own
+	// mostArriving is how many bytes long messages may hold that have not arrived
+	// whole, of all connections together: who begins many and finishes none must
+	// not fill the memory.
+	mostArriving = 256 << 20
+)
+
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, scratch); return &b }}
 
 // slurp reads a message into memory of its own, which conversations may keep.
-func slurp(r io.Reader, most int) ([]byte, error) {
+func (s *Server) slurp(r io.Reader, most int) ([]byte, error) {
 	pooled := scratches.Get().(*[]byte)
 	defer scratches.Put(pooled)
 	b := (*pooled)[:0]
 	for {
 		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+			return s.slurpLong(b, r, most)
 		}
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
@@ -197,11 +205,35 @@ func slurp(r io.Reader, most int) ([]byte, error) {
 		case len(b) > most:
 			return nil, errTooBig
 		case err == io.EOF:
-			if cap(b) > mostScratch {
-				return b, nil
-			}
-			*pooled = b
 			return bytes.Clone(b), nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+// slurpLong reads the rest of a message that has outgrown the scratch.
+func (s *Server) slurpLong(start []byte, r io.Reader, most int) ([]byte, error) {
+	var held int64
+	defer func() { s.arriving.Add(-held) }()
+	b := start
+	for {
+		if len(b) == cap(b) {
+			grown := make([]byte, len(b), min(2*cap(b), most+1))
+			held += int64(cap(grown))
+			if s.arriving.Add(int64(cap(grown))) > mostArriving {
+				return nil, errBusy
+			}
+			copy(grown, b)
+			b = grown
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case len(b) > most:
+			return nil, errTooBig
+		case err == io.EOF:
+			return b, nil
 		case err != nil:
 			return nil, err
 		}

@@ -29,6 +29,7 @@ const (
 	codePolicy      = 1008
 	codeTooBig      = 1009
 	codeInternal    = 1011
+	codeTryLater    = 1013
 )
 
 const (

@@ -460,3 +460,27 @@ func BenchmarkUpgrade(b *testing.B) {
 		<-r.closed
 	}
 }
+
+// endless is a message that never ends.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+func TestLongMessagesTogetherAreBounded(t *testing.T) {
+	s := New(Options{Limits: roomy, Timing: Timing{}})
+	if _, err := s.slurp(endless{}, 1<<30); !errors.Is(err, errBusy) {
+		t.Errorf("a message of a gigabyte: %v, want %v", err, errBusy)
+	}
+	if n := s.arriving.Load(); n != 0 {
+		t.Errorf("%d bytes counted as arriving afterwards", n)
+	}
+	if msg, err := s.slurp(strings.NewReader(strings.Repeat("x", 1<<20)), 1<<20); err != nil || len(msg) != 1<<20 {
+		t.Errorf("a message as long as allowed: %d bytes, %v", len(msg), err)
+	}
+	if _, err := s.slurp(strings.NewReader(strings.Repeat("x", 1<<20+1)), 1<<20); !errors.Is(err, errTooBig) {
+		t.Errorf("a byte more: %v, want %v", err, errTooBig)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

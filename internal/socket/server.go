@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -70,6 +71,7 @@ type Server struct {
 	ctx      context.Context // of conversations; ends when connections are cut
 	cancel   context.CancelFunc
 	refused  refusals
+	arriving atomic.Int64 // bytes held by long messages that are not yet whole
 
 	running sync.WaitGroup // connections and their turns; added to under mu or by what runs
 
