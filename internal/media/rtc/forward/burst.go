@@ -27,7 +27,6 @@ type look struct {
 	start, end int // of the header in memory
 	body       []byte
 	size       int // of header and body
-	kind       uint8
 }
 
 // begin starts a burst without packets.
@@ -71,7 +70,7 @@ func (b *burst) look(v *variant) *looks {
 			k.start = len(l.memory)
 			l.memory = v.appendHeader(l.memory, p, v.kinds[kind])
 			k.end = len(l.memory)
-			k.body, k.kind = body, kind
+			k.body = body
 			k.size = k.end - k.start + len(body)
 		}
 		l.packets = append(l.packets, k)

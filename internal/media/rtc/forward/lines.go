@@ -120,7 +120,7 @@ func (t *Transport) setTracks(lines []Line) (started, changed, ended []*track) {
 	for _, tr := range former {
 		if !slices.Contains(t.tracks, tr) {
 			delete(p.tracks, tr.id)
-			t.lost.Add(tr.receipt.lostBefore + tr.receipt.lost())
+			t.lost.Add(tr.receipt.allLost())
 			tr.cache.close()
 			ended = append(ended, tr)
 		}

@@ -80,7 +80,6 @@ type header struct {
 	marker    bool
 	sequence  uint16
 	timestamp uint32
-	rate      uint32 // of timestamp, Hz
 	ssrc      uint32
 	extension []byte // behind its four bytes of profile and length
 	twoByte   bool

@@ -121,7 +121,7 @@ func TestRED(t *testing.T) {
 	line := sendsAudio("a")
 	line.Codecs = []Codec{red, opus}
 	pub := newPeer(t, plane, TransportOptions{ID: "pub"}, line).connect(Path{})
-	block := []byte{0x80 | 111, 960 >> 6, (960&0x3f)<<2 | 0, 3, 111, 'o', 'l', 'd', 'n', 'e', 'w', '!'}
+	block := []byte{0x80 | 111, 960 >> 6, (960 & 0x3f) << 2, 3, 111, 'o', 'l', 'd', 'n', 'e', 'w', '!'}
 	for _, row := range []struct {
 		name   string
 		codecs []Codec

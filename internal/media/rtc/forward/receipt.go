@@ -6,24 +6,23 @@ import "github.com/pion/rtcp"
 // section 6.4.1 and appendix A). It is kept under the ingress.mu of the track's
 // owner, and begins anew with each stream; lost and recovered go on.
 type receipt struct {
-	started           bool
-	base              int64  // first index
-	highest           int64  // highest index
-	received          uint64 // packets, without those that came as retransmissions
-	recovered         uint64 // packets that did
-	expectedPrior     uint64 // at the last report
-	receivedPrior     uint64
-	transit           int64 // of the newest packet, in ticks
-	jitter            int64 // in sixteenths of ticks
-	reportAt          int64 // when the peer's last sender report came
-	reportID          uint32
-	lostBefore        uint64 // by former streams
-	highestOfSequence uint32 // cycles and sequence number as the peer counts them
+	started       bool
+	base          int64  // first index
+	highest       int64  // highest index
+	received      uint64 // packets, without those that came as retransmissions
+	recovered     uint64 // packets that did
+	expectedPrior uint64 // at the last report
+	receivedPrior uint64
+	transit       int64  // of the newest packet, in ticks
+	jitter        int64  // in sixteenths of ticks
+	reportAt      int64  // when the peer's last sender report came; 0 never
+	reportID      uint32 // the middle of its time stamp
+	lostBefore    uint64 // by former streams
 }
 
 // restart begins the report about another stream.
-func (r *receipt) restart(uint32) {
-	*r = receipt{lostBefore: r.lostBefore + r.lost()}
+func (r *receipt) restart() {
+	*r = receipt{lostBefore: r.allLost()}
 }
 
 // count takes in a packet.
@@ -66,6 +65,9 @@ func (r *receipt) lost() uint64 {
 	}
 	return 0
 }
+
+// allLost is lost, with that of former streams.
+func (r *receipt) allLost() uint64 { return r.lostBefore + r.lost() }
 
 // block makes the report block, and closes the interval it is about.
 func (r *receipt) block(ssrc, highest uint32, now int64) rtcp.ReceptionReport {

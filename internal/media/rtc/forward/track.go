@@ -114,7 +114,7 @@ func (tr *track) rebind(s *stream, sequence uint16, at int64) bool {
 	tr.keySeen = false
 	tr.ssrc.Store(s.ssrc)
 	tr.missing.reset()
-	tr.receipt.restart(s.ssrc)
+	tr.receipt.restart()
 	return true
 }
 

@@ -138,7 +138,7 @@ func (t *Transport) Stats() media.Stats {
 	lost := t.lost.Load()
 	t.in.mu.Lock()
 	for _, tr := range t.in.tracks {
-		lost += tr.receipt.lostBefore + tr.receipt.lost()
+		lost += tr.receipt.allLost()
 	}
 	t.in.mu.Unlock()
 	return media.Stats{

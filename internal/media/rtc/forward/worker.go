@@ -2,6 +2,7 @@ package forward
 
 import (
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -19,8 +20,8 @@ const (
 	// stale is how old a packet may be when its turn comes; nanoseconds.
 	stale = 400_000_000
 	// wheel is how many groups the transports of a worker are in; one group
-	// sends its reports every tick*workerTicks, so each transport every 3.2 s.
-	wheel = 32
+	// sends its reports every tick*workerTicks, so each transport every 1.6 s.
+	wheel = 16
 )
 
 // item is a packet of a track for all its subscribers of one worker.
@@ -150,6 +151,7 @@ func (w *worker) run() {
 		<-w.wake
 		for w.take() {
 			w.work()
+			runtime.Gosched() // a machine of one core has more to do
 		}
 		w.mu.Lock()
 		ended = w.closed
