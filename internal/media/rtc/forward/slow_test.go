@@ -146,3 +146,31 @@ func TestOverload(t *testing.T) {
 		}
 	})
 }
+
+// A worker that never gets to the end of its work does not pile it up.
+func TestBacklogIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plane := newPlane(t, Options{Workers: 1})
+		w, step := byHand(t, plane)
+		pub := newPeer(t, plane, TransportOptions{ID: "pub"}, sendsVideo("v")).connect(Path{})
+		for range 100 {
+			p := newPeer(t, plane, TransportOptions{}, receivesVideo())
+			p.connect(Path{Write: func([]byte) error { return nil }})
+			p.SetReception("r", 1, []media.TrackID{"v"})
+		}
+		for step() {
+		}
+		s := source{ssrc: 22, kind: 96}
+		for i := range 300 {
+			pub.send(s.frame(i == 0, 4)...)
+			step() // a quarter of the work at most
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := len(w.video); n == 0 || n > 4*2*stale/10e6 {
+			t.Errorf("%d packets wait", n)
+		}
+		if plane.Late() == 0 {
+			t.Error("nothing was given up")
+		}
+	})
+}

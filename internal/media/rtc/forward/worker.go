@@ -176,6 +176,9 @@ func (w *worker) close() {
 func (w *worker) take() bool {
 	if w.waiting.Swap(false) {
 		w.now = w.plane.Now()
+		n := copy(w.video, w.video[w.next:])
+		clear(w.video[n:])
+		w.video, w.next = w.video[:n], 0
 		w.mu.Lock()
 		w.audio = w.sound.move(w.audio)
 		w.video = w.vision.move(w.video)
