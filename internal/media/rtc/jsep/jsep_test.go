@@ -56,9 +56,10 @@ func answer(t testing.TB, offer string, l jsep.Local) *jsep.Answer {
 	return a
 }
 
-// TestChromium: what Chromium 156 offered, in each of the ways its page was
-// used, is answered with these texts. Each was accepted by it.
-func TestChromium(t *testing.T) {
+// TestBrowsers: what Chromium 156 offered, in each of the ways its page was
+// used, is answered with these texts. Chromium accepts such answers; the offer in
+// Firefox's form was written by hand.
+func TestBrowsers(t *testing.T) {
 	for name, row := range map[string]struct {
 		offer string
 		local jsep.Local
@@ -69,6 +70,7 @@ func TestChromium(t *testing.T) {
 		"loopback":       {"chromium-loopback", local(receive, send)},
 		"sendrecv-only":  {"chromium-loopback", local(receive)}, // as old clients publish
 		"simulcast":      {"chromium-simulcast", local(receive)},
+		"firefox":        {"firefox-like", local(receive, data, limit)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			offer, err := os.ReadFile(filepath.Join("testdata", row.offer+".offer"))
