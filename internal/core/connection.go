@@ -71,9 +71,17 @@ func (c *Connection) Take(into []*Event) []*Event { return c.box.drain(into) }
 // a LoginMade event. Rooms that are entered already keep the permission they
 // were entered with.
 func (c *Connection) Login(cred Credentials) {
-	s, from := c.session, c.from
+	from, auth := c.from, c.hub.auth
+	c.Prove(func(ctx context.Context) (Identity, error) { return auth.Authenticate(ctx, cred, from) })
+}
+
+// Prove is Login for those who have another way to find out who somebody is.
+// prove runs on a goroutine of the hub's and may be slow; its errors are as
+// those of an [Authenticator].
+func (c *Connection) Prove(prove func(context.Context) (Identity, error)) {
+	s := c.session
 	c.hub.run(func(ctx context.Context) {
-		id, err := s.hub.auth.Authenticate(ctx, cred, from)
+		id, err := prove(ctx)
 		if err != nil {
 			s.post(newEvent(LoginMade{Err: s.hub.asError("login", s, err)}))
 			return

@@ -33,7 +33,11 @@ type form struct {
 const eventOverhead = 96 // bytes an event costs beside its fact
 
 func newEvent(f Fact) *Event {
-	_, message := f.(MessageSent)
+	message := false
+	switch f.(type) {
+	case MessageSent, Delivered:
+		message = true
+	}
 	return &Event{Fact: f, size: f.weight() + eventOverhead, message: message}
 }
 
@@ -94,6 +98,7 @@ const (
 	ReasonClosed       Reason = "closed"       // the room was closed
 	ReasonSlow         Reason = "slow"         // the reader does not read
 	ReasonShutdown     Reason = "shutdown"     // the server stops
+	ReasonHomeGone     Reason = "home gone"    // the home that served the user is gone
 )
 
 // Facts about rooms and who is in them. Everybody in a room is told all of
@@ -234,6 +239,42 @@ type (
 	}
 )
 
+// Facts of an [Exchange].
+type (
+	// Delivered carries a message of another session, opaque to the core.
+	Delivered struct {
+		Body []byte `json:"body"`
+	}
+	// RequestLost tells who asked that no answer will come.
+	RequestLost struct {
+		ID   string `json:"id"`
+		Kind string `json:"kind"`
+	}
+	// DeviceEntered tells a home that one of its users is here with another
+	// device.
+	DeviceEntered struct {
+		User string `json:"user"`
+	}
+	// DeviceLeft tells a home that a device of one of its users is gone.
+	DeviceLeft struct {
+		User string `json:"user"`
+	}
+	// PresenceChanged tells those who are interested how a user is seen now.
+	PresenceChanged struct {
+		User     string   `json:"user"`
+		Presence Presence `json:"presence"`
+	}
+	// PresencesKnown tells the presence of all whom a user is interested in.
+	PresencesKnown struct {
+		Presences map[string]Presence `json:"presences"`
+	}
+	// InvitationMade tells a user's devices that somebody asks them to a room.
+	InvitationMade struct {
+		User       string     `json:"user"`
+		Invitation Invitation `json:"invitation"`
+	}
+)
+
 func (i ParticipantInfo) weight() int {
 	n := 64 + len(i.Name) + len(i.Display) + len(i.Status)
 	for _, p := range i.Publications {
@@ -278,3 +319,10 @@ func (f SessionWithdrawn) weight() int   { return len(f.Directory) + 32 }
 func (f RoomAnnounced) weight() int      { return len(f.Directory) + f.Room.weight() }
 func (f RoomWithdrawn) weight() int      { return len(f.Directory) + len(f.Room) }
 func (f Observed) weight() int           { return len(f.Directory) + f.What.weight() }
+func (f Delivered) weight() int          { return len(f.Body) }
+func (f RequestLost) weight() int        { return len(f.ID) + len(f.Kind) }
+func (f DeviceEntered) weight() int      { return len(f.User) }
+func (f DeviceLeft) weight() int         { return len(f.User) }
+func (f PresenceChanged) weight() int    { return len(f.User) + 32 }
+func (f PresencesKnown) weight() int     { return 96 * len(f.Presences) }
+func (f InvitationMade) weight() int     { return len(f.Invitation.Secret) + 128 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"crypto/subtle"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -55,6 +56,11 @@ type JoinRequest struct {
 	// TakeOver removes a participant of the same name whose session has lost its
 	// connection, instead of failing.
 	TakeOver bool `json:"take_over,omitempty"`
+	// Replace removes a participant of the same name who is the same user of the
+	// realm, wherever they are connected, instead of failing.
+	Replace bool `json:"replace,omitempty"`
+	// Secret must be that of the room's policy.
+	Secret string `json:"-"`
 
 	by *Session // who asks, if not the session that joins
 
@@ -179,6 +185,9 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 	if permit == PermitNone {
 		return nil, failure(Denied, AboutPermission, "you may not enter room '%s'", room.id.Name())
 	}
+	if subtle.ConstantTimeCompare([]byte(r.Secret), []byte(room.policy.Secret)) == 0 {
+		return nil, failure(Denied, AboutValue, "this is not the secret of room '%s'", room.id.Name())
+	}
 	name, taken := r.Name, room.names[r.Name]
 	if r.Mode == ModeInvited && slices.ContainsFunc(room.participants, func(p *Participant) bool { return p.session == s }) {
 		return nil, failure(Conflict, AboutParticipant, "already in room '%s'", room.id.Name())
@@ -187,6 +196,7 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 	case taken == nil:
 	case r.NameRule == NameUnique:
 		name, taken = room.freeName(name), nil
+	case r.Replace && taken.session != s && taken.session.sameUser(s):
 	case !r.TakeOver || taken.session == s || !taken.session.Detached():
 		return nil, failure(Conflict, AboutName, "user '%s' already exists in room '%s'", name, room.id.Name())
 	}
@@ -199,6 +209,12 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 	}
 	return &Participant{id: ParticipantID(newID("p")), room: room, session: s, name: name, display: r.Display,
 		permission: permit, mode: r.Mode, status: r.Status}, nil
+}
+
+// sameUser tells whether both speak for one user; guests are nobody's.
+func (s *Session) sameUser(o *Session) bool {
+	a, b := s.identity.Load(), o.identity.Load()
+	return a.User != "" && a.User == b.User && a.Realm == b.Realm
 }
 
 // freeName returns the first of name-2, name-3, … that nobody has. Callers hold

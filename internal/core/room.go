@@ -40,6 +40,8 @@ type Policy struct {
 	Persistent bool `json:"persistent,omitempty"`
 	// Linger keeps an empty room, with its data, for a while.
 	Linger time.Duration `json:"linger,omitempty"`
+	// Secret is what newcomers must show; empty: nothing.
+	Secret string `json:"-"`
 	// Participants bounds how many can be in the room; 0 is the server's limit.
 	Participants int `json:"participants,omitempty"`
 }
