@@ -79,8 +79,9 @@ type conversation struct {
 	early *early // requests that wait for a login; nil when none is under way
 	over  bool   // nothing is said any more
 
-	status      []byte       // the global one, as it was set; nil: none yet
-	entries     []entry      // rooms and registrations, in the order of entering
+	status      []byte  // the global one, as it was set; nil: none yet
+	entries     []entry // rooms and registrations, in the order of entering
+	watched     []core.DirectoryID
 	invitations []invitation // those that are open, sent and received
 	handles     int64        // given out so far (dossier 2.12)
 

@@ -55,10 +55,12 @@ func tooMuch(text string, most int) error { return wrong(text + strconv.Itoa(mos
 
 // subscribe begins to watch a namespace: dossier 2.4.
 func (c *conversation) subscribe(m *message) ([]byte, error) {
-	info, err := c.c.Session().Watch(c.directory(m.get(fNamespace).string()))
+	id := c.directory(m.get(fNamespace).string())
+	info, err := c.c.Session().Watch(id)
 	if err != nil {
 		return nil, inSubscribe.of(err)
 	}
+	c.watched = append(c.watched, id)
 	users := make([]core.SessionID, 0, len(info.Sessions))
 	for id := range info.Sessions {
 		users = append(users, id)
@@ -78,7 +80,12 @@ func (c *conversation) subscribe(m *message) ([]byte, error) {
 }
 
 func (c *conversation) unsubscribe(m *message) ([]byte, error) {
-	return nil, inUnsubs.of(c.c.Session().Unwatch(c.directory(m.get(fNamespace).string())))
+	id := c.directory(m.get(fNamespace).string())
+	if err := c.c.Session().Unwatch(id); err != nil {
+		return nil, inUnsubs.of(err)
+	}
+	c.watched = slices.DeleteFunc(c.watched, func(o core.DirectoryID) bool { return o == id })
+	return nil, nil
 }
 
 // registerUser lists the client in a namespace: dossier 2.5.

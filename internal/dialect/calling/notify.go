@@ -2,6 +2,7 @@ package calling
 
 import (
 	"context"
+	"slices"
 
 	"switchboard/internal/core"
 	"switchboard/internal/dialect"
@@ -17,8 +18,8 @@ func (c *conversation) Notify(_ context.Context, e *core.Event) []dialect.Frame 
 	return out
 }
 
-// tell says an event in this protocol's words. What happens in a room is of no
-// interest to who is not in it any more.
+// tell says an event in this protocol's words. What happens in a room or a
+// namespace is of no interest to who has left it and been answered so.
 func (c *conversation) tell(e *core.Event) []dialect.Frame {
 	switch f := e.Fact.(type) {
 	case core.MessageSent:
@@ -47,11 +48,15 @@ func (c *conversation) tell(e *core.Event) []dialect.Frame {
 		return c.ended(f.Call)
 	case core.SessionAnnounced:
 		if f.Changed {
-			return c.twoNames(e)
+			return c.twoNames(e, f.Directory)
 		}
-		return say(e.Encoded("calling", encode))
-	case core.SessionWithdrawn, core.RoomAnnounced, core.RoomWithdrawn:
-		return say(e.Encoded("calling", encode))
+		return c.namespaceEvent(e, f.Directory)
+	case core.SessionWithdrawn:
+		return c.namespaceEvent(e, f.Directory)
+	case core.RoomAnnounced:
+		return c.namespaceEvent(e, f.Directory)
+	case core.RoomWithdrawn:
+		return c.namespaceEvent(e, f.Directory)
 	case core.Observed:
 		return c.observed(e, &f)
 	case core.LoginMade:
@@ -75,6 +80,13 @@ func (c *conversation) roomEventAs(e *core.Event, room core.RoomID, variant stri
 		return nil
 	}
 	return say(e.Encoded(variant, encode))
+}
+
+func (c *conversation) namespaceEvent(e *core.Event, in core.DirectoryID) []dialect.Frame {
+	if !slices.Contains(c.watched, in) {
+		return nil
+	}
+	return say(e.Encoded("calling", encode))
 }
 
 // message passes on what a peer sent. There is one receiver, or, of other
@@ -145,30 +157,33 @@ func (c *conversation) sessionEnded(why core.Reason) []dialect.Frame {
 func (c *conversation) observed(e *core.Event, f *core.Observed) []dialect.Frame {
 	switch what := f.What.(type) {
 	case core.ParticipantJoined, core.ParticipantLeft:
-		return c.twoNames(e)
+		return c.twoNames(e, f.Directory)
 	case core.ParticipantChanged:
 		if !worthTelling(&what) {
 			return nil
 		}
-		out := c.twoNames(e)
+		out := c.twoNames(e, f.Directory)
 		if what.Entered { // in this order here
-			out = append(out, c.bothOf(e, "calling: client, entered", encodeClientEntered, "calling: seed, entered", encodeSeedEntered)...)
+			out = append(out, c.bothOf(e, f.Directory, "calling: client, entered", encodeClientEntered, "calling: seed, entered", encodeSeedEntered)...)
 		}
 		return out
 	case core.RoomDataChanged:
-		return say(e.Encoded("calling", encode))
+		return c.namespaceEvent(e, f.Directory)
 	}
 	return nil
 }
 
 // twoNames says an event that has two names: one for clients in the field, one
 // for those written after the seed (dossier 6). Each is encoded once.
-func (c *conversation) twoNames(e *core.Event) []dialect.Frame {
-	return c.bothOf(e, "calling: client", encodeClient, "calling: seed", encodeSeed)
+func (c *conversation) twoNames(e *core.Event, in core.DirectoryID) []dialect.Frame {
+	return c.bothOf(e, in, "calling: client", encodeClient, "calling: seed", encodeSeed)
 }
 
-func (c *conversation) bothOf(e *core.Event, client string, asClient func(core.Fact) []byte, seed string,
+func (c *conversation) bothOf(e *core.Event, in core.DirectoryID, client string, asClient func(core.Fact) []byte, seed string,
 	asSeed func(core.Fact) []byte) []dialect.Frame {
+	if !slices.Contains(c.watched, in) {
+		return nil
+	}
 	var out []dialect.Frame
 	if c.names != seedNames {
 		out = append(out, dialect.Text(e.Encoded(client, asClient)))
