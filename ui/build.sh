@@ -1,16 +1,10 @@
 #!/bin/sh
 # Builds the pages into ../internal/web/dist, where the server embeds them.
-# npm runs only when the lock file has changed since it last did.
 set -eu
 cd "$(dirname "$0")"
 dist=../internal/web/dist
-stamp=node_modules/.lock-installed
 
-if ! cmp -s package-lock.json "$stamp"; then
-	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	cp package-lock.json "$stamp"
-fi
-
+sh ./install.sh
 node_modules/.bin/tsc --noEmit
 
 # Assets carry a hash of their content in their names, so that browsers may keep

@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")"
 out=node_modules/.tests
+sh ./install.sh
 rm -rf "$out"
 node_modules/.bin/tsc --noEmit -p test
 go tool esbuild test/*.test.ts --bundle --platform=node --format=esm --target=node20 \
