@@ -11,6 +11,6 @@ if [ $# -ne 1 ]; then
 fi
 status=0
 while IFS=: read -r file target; do
-	go test -json -run '^$' -fuzz "^$target\$" -fuzztime "$1" -timeout 2h "./$(dirname "$file")" || status=$?
+	go test -json -run '^$' -fuzz "^$target\$" -fuzztime "$1" -fuzzminimizetime 10x -timeout 2h "./$(dirname "$file")" || status=$?
 done < <(grep -roE --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' internal test | sed 's/func //' | sort)
 exit "$status"

@@ -83,8 +83,12 @@ func (f *figures) collectSockets(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), reason)
 	}
 	limits := describe("Refusals because of a configured limit.", []string{"limit"}, "limit", "refusals", "total")
-	for limit, n := range map[string]int64{"connections": refused["connections"], "connections_per_address": refused["connections_per_address"],
-		"messages_per_second": throttled, "message_bytes": tooBig, "mailbox_bytes": f.server.hub.Counts().Overflows} {
+	all := f.server.hub.Refusals()
+	all["connections"], all["connections_per_address"] = refused["connections"], refused["connections_per_address"]
+	all["messages_per_second"] = throttled
+	all["message_bytes"] += tooBig
+	all["mailbox_bytes"] += f.server.hub.Counts().Overflows
+	for limit, n := range all {
 		out <- prometheus.MustNewConstMetric(limits, prometheus.CounterValue, float64(n), limit)
 	}
 }

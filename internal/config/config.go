@@ -136,7 +136,7 @@ type Kurento struct {
 	// Which web pages may connect by this dialect, as in `origins`, instead of
 	// that list. Empty: that list.
 	Origins Origins `yaml:"origins"`
-	// Bearer token for closing rooms, evicting and muting by REST. Empty: those
+	// Bearer token for closing rooms and evicting by REST. Empty: those
 	// requests are refused.
 	AdminToken Secret `yaml:"admin_token"`
 	// Regular expression that a user's whole name must match, in upper or lower

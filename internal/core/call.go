@@ -126,9 +126,9 @@ func (s *Session) Call(r CallRequest) (CallID, error) {
 	}
 	switch {
 	case len(r.To) == 0 || len(r.To) > limits.LegsPerCall:
-		return "", failure(Invalid, AboutLimit, "a call has 1 to %d callees", limits.LegsPerCall)
+		return "", s.hub.beyond("legs_per_call", Invalid, "a call has 1 to %d callees", limits.LegsPerCall)
 	case len(r.Body) > limits.MessageBytes:
-		return "", failure(Invalid, AboutLimit, "a message can have at most %d bytes", limits.MessageBytes)
+		return "", s.hub.beyond("message_bytes", Invalid, "a message can have at most %d bytes", limits.MessageBytes)
 	}
 	c := &call{id: CallID(newID("k")), hub: s.hub, caller: s, room: r.Room}
 	for _, id := range r.To {
@@ -277,7 +277,7 @@ func (s *Session) Accept(id CallID, r AnswerRequest) (*Participant, error) {
 		return nil, errNoCall
 	}
 	if most := s.hub.limits.StatusBytes; len(r.Status) > most {
-		return nil, failure(Invalid, AboutLimit, "a status can have at most %d bytes", most)
+		return nil, s.hub.beyond("status_bytes", Invalid, "a status can have at most %d bytes", most)
 	}
 	c.mu.Lock()
 	l := c.find(s)
@@ -507,7 +507,7 @@ func (s *Session) keepCall(c *call) error {
 	case slices.Contains(s.calls, c): // one can call oneself
 		return nil
 	case len(s.calls) >= s.hub.limits.CallsPerSession:
-		return failure(Unavailable, AboutLimit, "too many calls at once: at most %d", s.hub.limits.CallsPerSession)
+		return s.hub.beyond("calls_per_session", Unavailable, "too many calls at once: at most %d", s.hub.limits.CallsPerSession)
 	}
 	s.calls = append(s.calls, c)
 	return nil

@@ -67,7 +67,7 @@ func (h *Hub) directory(id DirectoryID, create bool) (*directory, error) {
 			}
 			if len(h.directories) >= h.limits.Directories {
 				h.mu.Unlock()
-				return nil, failure(Unavailable, AboutLimit, "no more directories can be made: at most %d", h.limits.Directories)
+				return nil, h.beyond("directories", Unavailable, "no more directories can be made: at most %d", h.limits.Directories)
 			}
 			d = &directory{id: id, hub: h, rooms: map[RoomID]*Room{}}
 			h.directories[id] = d
@@ -116,7 +116,7 @@ func (s *Session) enter(d *directory, status *[]byte) error {
 		return errSessionEnded
 	case in != nil:
 	case len(s.directories) >= s.hub.limits.DirectoriesPerSession:
-		return failure(Unavailable, AboutLimit, "too many directories: at most %d", s.hub.limits.DirectoriesPerSession)
+		return s.hub.beyond("directories_per_session", Unavailable, "too many directories: at most %d", s.hub.limits.DirectoriesPerSession)
 	}
 	if status != nil {
 		if err := s.charge(len(*status)); err != nil {
@@ -159,7 +159,7 @@ func (s *Session) mayList(kind, name string) error {
 		return err
 	}
 	if most := s.hub.limits.NameBytes; len(name) > most {
-		return failure(Invalid, AboutLimit, "a %s can have at most %d bytes", kind, most)
+		return s.hub.beyond("name_bytes", Invalid, "a %s can have at most %d bytes", kind, most)
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func (s *Session) Announce(id DirectoryID, status []byte) error {
 		return err
 	}
 	if most := s.hub.limits.StatusBytes; len(status) > most {
-		return failure(Invalid, AboutLimit, "a status can have at most %d bytes", most)
+		return s.hub.beyond("status_bytes", Invalid, "a status can have at most %d bytes", most)
 	}
 	d, err := s.hub.directory(id, true)
 	if err != nil {
@@ -279,7 +279,7 @@ func (s *Session) Announce(id DirectoryID, status []byte) error {
 // as Withdraw, and Invalid (too long).
 func (s *Session) SetAnnouncement(id DirectoryID, status []byte) error {
 	if most := s.hub.limits.StatusBytes; len(status) > most {
-		return failure(Invalid, AboutLimit, "a status can have at most %d bytes", most)
+		return s.hub.beyond("status_bytes", Invalid, "a status can have at most %d bytes", most)
 	}
 	d, err := s.hub.directory(id, false)
 	if err != nil {
@@ -346,7 +346,7 @@ func (s *Session) AnnounceRoom(id DirectoryID, room RoomID) error {
 	case !r.within(r.policy.Listing, s):
 		return errOutside(r)
 	case len(r.listings) >= s.hub.limits.ListingsPerRoom:
-		return failure(Unavailable, AboutLimit, "room '%s' is listed too often: at most %d times", room.Name(), s.hub.limits.ListingsPerRoom)
+		return s.hub.beyond("listings_per_room", Unavailable, "room '%s' is listed too often: at most %d times", room.Name(), s.hub.limits.ListingsPerRoom)
 	}
 	r.listings = append(r.listings, &listing{directory: id, watchers: slices.Clone(d.watchers)})
 	d.rooms[room] = r

@@ -29,6 +29,7 @@ type Hub struct {
 	engine media.Engine
 
 	overflows atomic.Int64
+	refused   refusals // set once in NewHub
 
 	slots  chan struct{}   // bounds slow verbs
 	ctx    context.Context // ends when the hub closes
@@ -48,7 +49,7 @@ type Hub struct {
 // NewHub makes a hub and its media engine.
 func NewHub(o Options) (*Hub, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &Hub{limits: o.Limits, log: o.Log, auth: o.Auth, slots: make(chan struct{}, max(1, o.Limits.NegotiationsAtOnce)),
+	h := &Hub{limits: o.Limits, refused: newRefusals(), log: o.Log, auth: o.Auth, slots: make(chan struct{}, max(1, o.Limits.NegotiationsAtOnce)),
 		ctx: ctx, cancel: cancel,
 		sessions: map[SessionID]*Session{}, keys: map[SessionKey]*Session{}, rooms: map[RoomID]*Room{},
 		transports: map[media.TransportID]*Transport{}, directories: map[DirectoryID]*directory{}}

@@ -16,7 +16,7 @@ type Message struct {
 // Unavailable (a receiver is behind with reading; try again later).
 func (p *Participant) Send(m Message) error {
 	if most := p.room.hub.limits.MessageBytes; len(m.Body) > most || len(m.Type) > p.room.hub.limits.NameBytes {
-		return failure(Invalid, AboutLimit, "a message can have at most %d bytes", most)
+		return p.room.hub.beyond("message_bytes", Invalid, "a message can have at most %d bytes", most)
 	}
 	if err := p.here(); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (p *Participant) Send(m Message) error {
 	e := newEvent(p.sent(m, ""))
 	for _, to := range p.room.participants {
 		if !to.session.takes(e) {
-			return failure(Unavailable, AboutLimit, "'%s' is behind with reading", to.name)
+			return p.room.hub.beyond("mailbox_bytes", Unavailable, "'%s' is behind with reading", to.name)
 		}
 	}
 	for _, to := range p.room.participants {
@@ -56,7 +56,7 @@ func (p *Participant) sendTo(m Message) error {
 	case to.mode == ModeInvited:
 		return failure(Conflict, AboutParticipant, "'%s' is only invited to room '%s'", to.name, p.room.id.Name())
 	case !to.session.takes(e):
-		return failure(Unavailable, AboutLimit, "'%s' is behind with reading", to.name)
+		return p.room.hub.beyond("mailbox_bytes", Unavailable, "'%s' is behind with reading", to.name)
 	}
 	to.session.post(e)
 	return nil
@@ -82,7 +82,7 @@ type DataRequest struct {
 func (p *Participant) SetRoomData(r DataRequest) error {
 	limits := p.room.hub.limits
 	if len(r.Key) > limits.NameBytes {
-		return failure(Invalid, AboutLimit, "a key can have at most %d bytes", limits.NameBytes)
+		return p.room.hub.beyond("name_bytes", Invalid, "a key can have at most %d bytes", limits.NameBytes)
 	}
 	if err := p.here(); err != nil {
 		return err
@@ -100,7 +100,7 @@ func (p *Participant) SetRoomData(r DataRequest) error {
 		delete(room.data, r.Key)
 	} else {
 		if dataWeight(room.data)-len(present)+len(r.Key)+len(r.Value) > limits.RoomDataBytes {
-			return failure(Invalid, AboutLimit, "a room's data can have at most %d bytes", limits.RoomDataBytes)
+			return p.room.hub.beyond("room_data_bytes", Invalid, "a room's data can have at most %d bytes", limits.RoomDataBytes)
 		}
 		if room.data == nil {
 			room.data = map[string][]byte{}

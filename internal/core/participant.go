@@ -119,11 +119,11 @@ func (s *Session) mayJoin(r *JoinRequest) error {
 	case r.Name == "":
 		return failure(Invalid, AboutName, "empty user name is not allowed")
 	case len(r.Room.Name()) > limits.NameBytes || len(r.Name) > limits.NameBytes || len(r.Display) > limits.NameBytes:
-		return failure(Invalid, AboutLimit, "names can have at most %d bytes", limits.NameBytes)
+		return s.hub.beyond("name_bytes", Invalid, "names can have at most %d bytes", limits.NameBytes)
 	case !utf8.ValidString(r.Name) || !utf8.ValidString(r.Room.Name()):
 		return failure(Invalid, AboutName, "names must be valid UTF-8")
 	case len(r.Status) > limits.StatusBytes:
-		return failure(Invalid, AboutLimit, "a status can have at most %d bytes", limits.StatusBytes)
+		return s.hub.beyond("status_bytes", Invalid, "a status can have at most %d bytes", limits.StatusBytes)
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 		most = min(most, room.policy.Participants)
 	}
 	if taken == nil && len(room.participants) >= most {
-		return nil, failure(Unavailable, AboutLimit, "room '%s' is full", room.id.Name())
+		return nil, s.hub.beyond("participants_per_room", Unavailable, "room '%s' is full", room.id.Name())
 	}
 	return &Participant{id: ParticipantID(newID("p")), room: room, session: s, name: name, display: r.Display,
 		permission: permit, mode: r.Mode, status: r.Status}, nil
@@ -303,7 +303,7 @@ func (p *Participant) Leave() {
 // SetStatus replaces the participant's opaque status and tells the others.
 func (p *Participant) SetStatus(status []byte) error {
 	if len(status) > p.room.hub.limits.StatusBytes {
-		return failure(Invalid, AboutLimit, "a status can have at most %d bytes", p.room.hub.limits.StatusBytes)
+		return p.room.hub.beyond("status_bytes", Invalid, "a status can have at most %d bytes", p.room.hub.limits.StatusBytes)
 	}
 	if err := p.here(); err != nil {
 		return err

@@ -74,7 +74,7 @@ func (p *Participant) Publish(r PublishRequest) (PublicationInfo, error) {
 		return PublicationInfo{}, failure(Conflict, AboutPublication, "stream '%s' is published already", r.Name)
 	}
 	if len(p.publications) >= limits.PublicationsPerParticipant {
-		return PublicationInfo{}, failure(Unavailable, AboutLimit, "too many streams: at most %d", limits.PublicationsPerParticipant)
+		return PublicationInfo{}, p.room.hub.beyond("publications_per_participant", Unavailable, "too many streams: at most %d", limits.PublicationsPerParticipant)
 	}
 	pub := &publication{id: PublicationID(newID("b")), name: r.Name, source: r.Source, participant: p,
 		transport: r.Transport, tracks: slices.Clone(r.Tracks), muted: map[media.Kind]bool{}}
@@ -155,7 +155,7 @@ func (p *Participant) Subscribe(r SubscribeRequest) (SubscriptionID, error) {
 	}
 	if most := p.room.hub.limits.SubscriptionsPerSession; p.session.subscriptions.Add(1) > int64(most) {
 		p.session.subscriptions.Add(-1)
-		return "", failure(Unavailable, AboutLimit, "too many subscriptions: at most %d", most)
+		return "", p.room.hub.beyond("subscriptions_per_session", Unavailable, "too many subscriptions: at most %d", most)
 	}
 	sub, routes, err := p.subscribe(&r)
 	if err != nil {

@@ -80,7 +80,7 @@ func (h *Hub) room(id RoomID, create *Policy, by *Session) (*Room, error) {
 		return nil, failure(Unavailable, AboutRequest, "the server is stopping")
 	}
 	if len(h.rooms) >= h.limits.Rooms {
-		return nil, failure(Unavailable, AboutRoom, "no more rooms can be made: at most %d", h.limits.Rooms)
+		return nil, h.beyondAbout("rooms", Unavailable, AboutRoom, "no more rooms can be made: at most %d", h.limits.Rooms)
 	}
 	if err := by.opening(); err != nil {
 		return nil, err

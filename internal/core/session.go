@@ -212,7 +212,7 @@ func (s *Session) Participant(id ParticipantID) *Participant {
 // fails with kind Invalid when it is too long.
 func (s *Session) SetStatus(status []byte) error {
 	if most := s.hub.limits.StatusBytes; len(status) > most {
-		return failure(Invalid, AboutLimit, "a status can have at most %d bytes", most)
+		return s.hub.beyond("status_bytes", Invalid, "a status can have at most %d bytes", most)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -241,7 +241,7 @@ func (s *Session) reserve() error {
 		return errSessionEnded
 	}
 	if len(s.participants)+s.joining >= s.hub.limits.RoomsPerSession {
-		return failure(Unavailable, AboutLimit, "too many rooms entered: at most %d", s.hub.limits.RoomsPerSession)
+		return s.hub.beyond("rooms_per_session", Unavailable, "too many rooms entered: at most %d", s.hub.limits.RoomsPerSession)
 	}
 	s.joining++
 	return nil
@@ -285,7 +285,7 @@ func (s *Session) forget(p *Participant) {
 // charge counts more bytes of statuses, or fewer. Callers hold s.mu.
 func (s *Session) charge(bytes int) error {
 	if most := s.hub.limits.StatusBytesPerSession; bytes > 0 && s.statuses+bytes > most {
-		return failure(Unavailable, AboutLimit, "too much status: at most %d bytes in all places", most)
+		return s.hub.beyond("status_bytes", Unavailable, "too much status: at most %d bytes in all places", most)
 	}
 	s.statuses += bytes
 	return nil

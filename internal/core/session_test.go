@@ -252,6 +252,11 @@ func TestLimitsOfTransportsAndStreams(t *testing.T) {
 	if _, err := a.Subscribe(subscribe); err != nil {
 		t.Errorf("after unsubscribing: %v", err)
 	}
+	for _, limit := range []string{"transports_per_session", "publications_per_participant", "subscriptions_per_session"} {
+		if got := h.Refusals()[limit]; got != 1 {
+			t.Errorf("%d refusals counted for %s, want 1", got, limit)
+		}
+	}
 }
 
 func TestEventsAreEncodedOnce(t *testing.T) {

@@ -73,7 +73,7 @@ func (s *Session) keep(t *Transport) error {
 	case s.ended:
 		return errSessionEnded
 	case len(s.transports) >= s.hub.limits.TransportsPerSession:
-		return failure(Unavailable, AboutLimit, "too many media connections: at most %d", s.hub.limits.TransportsPerSession)
+		return s.hub.beyond("transports_per_session", Unavailable, "too many media connections: at most %d", s.hub.limits.TransportsPerSession)
 	}
 	if s.transports == nil {
 		s.transports = map[media.TransportID]*Transport{}
@@ -101,7 +101,7 @@ func (t *Transport) ID() media.TransportID { return t.id }
 // AnswerMade event. Offers on one transport are answered in order.
 func (t *Transport) Answer(offer string) error {
 	if most := t.session.hub.limits.OfferBytes; len(offer) > most {
-		return failure(Invalid, AboutLimit, "a session description can have at most %d bytes", most)
+		return t.session.hub.beyond("offer_bytes", Invalid, "a session description can have at most %d bytes", most)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -109,7 +109,7 @@ func (t *Transport) Answer(offer string) error {
 	case t.closed:
 		return failure(NotFound, AboutTransport, "the media connection is closed")
 	case len(t.offers) >= 4:
-		return failure(Unavailable, AboutLimit, "too many offers are waiting to be answered")
+		return t.session.hub.beyond("offers_per_transport", Unavailable, "too many offers are waiting to be answered")
 	}
 	t.offers = append(t.offers, offer)
 	if !t.answering {
@@ -165,7 +165,7 @@ func (t *Transport) AddCandidate(c media.Candidate) error {
 		return failure(NotFound, AboutTransport, "the media connection is closed")
 	case t.candidates >= most:
 		t.mu.Unlock()
-		return failure(Unavailable, AboutLimit, "too many candidates: at most %d", most)
+		return t.session.hub.beyond("candidates_per_transport", Unavailable, "too many candidates: at most %d", most)
 	}
 	t.candidates++
 	t.mu.Unlock()
