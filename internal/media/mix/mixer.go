@@ -78,7 +78,7 @@ type Mixer struct {
 	rooms     map[media.RoomID]*room
 	listeners []*Listener
 	quiet     []*Listener // who hears nobody
-	live      []*Talker   // open or talking, whom time concerns
+	live      []*Talker   // open, talking or probed: whom time concerns
 	numbers   []bool      // numbers of talkers in use
 	blends    []*blend
 	islands   []*island
@@ -159,6 +159,6 @@ func (m *Mixer) expire() {
 		if t.expires() <= m.now {
 			m.settle(t)
 		}
-		return !t.open && !t.activity.talking
+		return !t.open && !t.activity.talking && !t.probed
 	})
 }

@@ -199,7 +199,7 @@ func (m *Mixer) settleIsland(s *island) {
 			t.started = false
 			t.source.begin(m)
 		}
-		t.island = s
+		t.island, t.probed = s, false
 	}
 	for _, b := range s.blends {
 		b.island = s

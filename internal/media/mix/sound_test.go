@@ -226,7 +226,7 @@ func TestComfortNoise(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if db := 10 * math.Log10(power(out[:n]) + 1e-12); db > -64 || db < -80 {
+		if db := 10 * math.Log10(power(out[:n])+1e-12); db > -64 || db < -80 {
 			t.Errorf("comfort noise is at %.1f dB, want -70", db)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // that tests can compare samples.
 type tape struct {
 	kept               map[uint32][]float32
-	encoders, decoders int // made
+	encoders, decoders int  // made
 	forget             bool // what is encoded, in long tests
 }
 

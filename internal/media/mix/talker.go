@@ -50,6 +50,7 @@ type Talker struct {
 	gate     gate
 	activity activity
 	open     bool // audible, if anybody hears it
+	probed   bool // has a decoder only to find out how loud it is
 
 	// While somebody hears it.
 	island  *island
@@ -157,10 +158,7 @@ func (m *Mixer) listen(t *Talker, p Packet) {
 	case p.HasLevel:
 		m.hear(t, p.Level, p.silent())
 	case p.silent():
-		if t.island == nil && t.source.decoder != nil {
-			m.codecs.giveDecoder(t.source.decoder)
-			t.source.decoder = nil
-		}
+		m.endProbe(t)
 		m.hear(t, silence, true)
 	case t.open && t.island != nil:
 		// Its loudness is measured when it is played.
@@ -177,7 +175,11 @@ func (m *Mixer) probe(t *Talker, payload []byte) uint8 {
 	if !m.prepare(t) {
 		return silence
 	}
-	pcm := m.working.scratch[:]
+	t.probed = true
+	if !slices.Contains(m.live, t) {
+		m.live = append(m.live, t)
+	}
+	pcm := m.working.scratch
 	n, err := t.source.decoder.Decode(payload, pcm)
 	m.counters.Decoded++
 	if err != nil {
@@ -185,6 +187,15 @@ func (m *Mixer) probe(t *Talker, payload []byte) uint8 {
 		return silence
 	}
 	return loudness(pcm[:n])
+}
+
+// endProbe gives the decoder of a probe back.
+func (m *Mixer) endProbe(t *Talker) {
+	if t.probed && t.island == nil {
+		m.codecs.giveDecoder(t.source.decoder)
+		t.source.decoder = nil
+	}
+	t.probed = false
 }
 
 // hear takes a loudness and opens the talker or tells of its talking if need be.
@@ -215,6 +226,9 @@ func (m *Mixer) settle(t *Talker) {
 		}
 		m.out.Talking(t, on)
 	}
+	if t.probed && m.now >= t.activity.at+absent {
+		m.endProbe(t)
+	}
 	if !t.open {
 		return
 	}
@@ -233,6 +247,9 @@ func (t *Talker) expires() time.Duration {
 	}
 	if t.open {
 		due = min(due, t.activity.closes())
+	}
+	if t.probed {
+		due = min(due, t.activity.at+absent)
 	}
 	if t.gate.used && !t.gate.open && (t.open || t.activity.talking) && (t.island == nil || t.activity.talking) {
 		due = min(due, t.gate.closes)
