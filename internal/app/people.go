@@ -17,21 +17,32 @@ import (
 // openStore opens the database and, when it is new, fills in what one starts
 // with.
 func (s *server) openStore(ctx context.Context) error {
-	opened, err := sql.Open(ctx, s.Config.Store.Where(s.Config.Data))
+	opened, seeded, err := openStore(ctx, s.Config)
 	if err != nil {
 		return err
 	}
 	s.store = opened
 	s.opened("the store", opened.Close)
 	s.health.Add("store", opened.Ready)
-	if !s.Config.Demo {
-		return nil
-	}
-	seeded, err := demo.Seed(ctx, opened)
 	if seeded {
 		s.Log.Info("made demonstration rooms")
 	}
-	return err
+	return nil
+}
+
+// openStore opens the database as the server and the command line both find it,
+// whichever comes first. It tells whether it was new.
+func openStore(ctx context.Context, c *config.Config) (opened store.Store, seeded bool, err error) {
+	if opened, err = sql.Open(ctx, c.Store.Where(c.Data)); err != nil {
+		return nil, false, err
+	}
+	if !c.Demo {
+		return opened, false, nil
+	}
+	if seeded, err = demo.Seed(ctx, opened); err != nil {
+		return nil, false, errors.Join(err, opened.Close())
+	}
+	return opened, seeded, nil
 }
 
 // gate makes the place where people prove who they are.
@@ -100,7 +111,7 @@ func withStore(ctx context.Context, c *config.Config, f func(store.Store, *auth.
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return err
 	}
-	st, err := sql.Open(ctx, c.Store.Where(c.Data))
+	st, _, err := openStore(ctx, c)
 	if err != nil {
 		return err
 	}
