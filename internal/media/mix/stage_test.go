@@ -92,7 +92,6 @@ type stage struct {
 	told   []told
 	keep   bool // frames; else only counted
 	count  int
-	within bool // Frame is on the stack
 }
 
 // heard is a frame that a listener got.
