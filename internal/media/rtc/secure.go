@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -93,6 +94,7 @@ func (t *Transport) handshake() (*dtls.Conn, error) {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
+	under.agreed.Store(true)
 	return conn, nil
 }
 
@@ -183,14 +185,14 @@ func (t *Transport) listen(conn *dtls.Conn) {
 		case t.ctx.Err() != nil:
 			return
 		case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, dtls.ErrConnClosed):
-			t.fail("the peer closed the connection")
+			t.goodbye()
 			return
 		case err != nil:
 			failures++
 		case t.data.allowed():
 			t.data.serve(&firstRead{Conn: conn, first: buf[:n]})
 			if t.ctx.Err() == nil {
-				t.fail("the peer closed the connection")
+				t.goodbye()
 			}
 			return
 		}
@@ -200,14 +202,24 @@ func (t *Transport) listen(conn *dtls.Conn) {
 
 // dtlsConn is what DTLS reads from and writes to: the endpoint. To DTLS the peer
 // has no address; ICE knows it and changes it.
-type dtlsConn struct{ endpoint *port.Endpoint }
+type dtlsConn struct {
+	endpoint *port.Endpoint
+	agreed   atomic.Bool // the handshake is over: what is not encrypted is not the peer's
+}
 
 // nowhere is the address DTLS gives the peer.
 var nowhere = &net.UDPAddr{IP: net.IPv4zero}
 
 func (c *dtlsConn) ReadFrom(b []byte) (int, net.Addr, error) {
-	n, _, err := c.endpoint.ReadDTLS(b)
-	return n, nowhere, err
+	for {
+		n, _, err := c.endpoint.ReadDTLS(b)
+		if err == nil && c.agreed.Load() {
+			if n = sealed(b[:n]); n == 0 {
+				continue
+			}
+		}
+		return n, nowhere, err
+	}
 }
 
 func (c *dtlsConn) WriteTo(b []byte, _ net.Addr) (int, error) {
