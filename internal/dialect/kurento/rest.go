@@ -165,8 +165,14 @@ func (s *rest) mayAdministrate(r *http.Request) bool {
 
 // fromHere tells whether the request was made on this machine to a name of this
 // machine; the latter so that no web page reaches it by a name of its own that
-// was made to point here.
+// was made to point here. One that a proxy passed on was made elsewhere, even if
+// the proxy runs here.
 func fromHere(r *http.Request) bool {
+	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(header) != "" {
+			return false
+		}
+	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil || !peer.Addr().Unmap().IsLoopback() {
 		return false
