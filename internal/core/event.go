@@ -194,6 +194,7 @@ type (
 	TransportFailed struct {
 		Transport media.TransportID `json:"transport"`
 		Reason    string            `json:"reason"`
+		Goodbye   bool              `json:"goodbye,omitempty"` // the peer ended it in good order
 	}
 	// LoginMade is the outcome of [Session.Login].
 	LoginMade struct {

@@ -130,7 +130,7 @@ func (h *Hub) Post(e media.Event) {
 	case media.Connected:
 		t.session.post(newEvent(TransportConnected{t.id}))
 	case media.Failed:
-		t.session.post(newEvent(TransportFailed{t.id, e.Reason}))
+		t.session.post(newEvent(TransportFailed{t.id, e.Reason, e.Goodbye}))
 	case media.TalkingChanged:
 		t.talking(e.Track, e.Talking)
 	}

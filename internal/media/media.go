@@ -193,6 +193,8 @@ type Connected struct{ Transport TransportID }
 type Failed struct {
 	Transport TransportID
 	Reason    string
+	// Goodbye says that the peer ended the connection in good order.
+	Goodbye bool
 }
 
 // TalkingChanged reports that somebody began or stopped speaking on an audio

@@ -231,7 +231,9 @@ func (c *conversation) handle(e *core.Event) {
 	case core.CandidateFound:
 		c.candidateFound(f)
 	case core.TransportFailed:
-		c.mediaFailed(f.Transport, f.Reason)
+		if !f.Goodbye { // else the client has asked for it, or will: dossier 3.5
+			c.mediaFailed(f.Transport, f.Reason)
+		}
 	case core.SessionEnded:
 		c.sessionEnded(f.Reason)
 	default:

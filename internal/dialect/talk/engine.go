@@ -137,6 +137,8 @@ func doTransport(t *mediatest.Transport, words []string) error {
 		t.Talk(true)
 	case len(words) == 1 && words[0] == "silent":
 		t.Talk(false)
+	case len(words) == 1 && words[0] == "goodbye":
+		t.Goodbye()
 	case len(words) > 1 && words[0] == "failed":
 		t.Fail(strings.Join(words[1:], " "))
 	case len(words) > 3 && words[0] == "found":

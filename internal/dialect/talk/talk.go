@@ -28,7 +28,7 @@
 //	media: …                     the fake engine; transports are T1, T2, … in
 //	                             the order of opening
 //	  hold | release | delay 2s | fail TEXT | break TEXT
-//	  T1 connected | failed REASON | talks | silent | found MID LINE CANDIDATE
+//	  T1 connected | failed REASON | goodbye | talks | silent | found MID LINE CANDIDATE
 //	  T1 receives T2/0 T2/1 | receives nothing | data T2 | data nothing
 //	  T1 candidates N | open | closed | kbps N
 //	  opened N

@@ -374,6 +374,12 @@ func (t *Transport) Connect() {
 	t.engine.post(media.Connected{Transport: t.id})
 }
 
+// Goodbye posts that the peer ended the connection in good order.
+func (t *Transport) Goodbye() {
+	t.become("failed")
+	t.engine.post(media.Failed{Transport: t.id, Reason: "the peer closed the connection", Goodbye: true})
+}
+
 // Fail posts that the connection is gone, with a reason.
 func (t *Transport) Fail(reason string) {
 	t.become("failed")

@@ -367,6 +367,15 @@ func (t *Transport) iceChanged(s ice.ConnectionState) {
 
 // fail ends the connection, but not yet the transport, and says so once.
 func (t *Transport) fail(reason string) {
+	t.end(media.Failed{Transport: t.id, Reason: reason})
+}
+
+// goodbye is the end that the peer wanted.
+func (t *Transport) goodbye() {
+	t.end(media.Failed{Transport: t.id, Reason: "the peer closed the connection", Goodbye: true})
+}
+
+func (t *Transport) end(how media.Failed) {
 	t.mu.Lock()
 	over := t.state == "failed" || t.state == "closed"
 	if !over {
@@ -376,8 +385,8 @@ func (t *Transport) fail(reason string) {
 	if over {
 		return
 	}
-	t.engine.log.Debug("transport failed", "transport", string(t.id), "reason", reason)
-	t.engine.sink.Post(media.Failed{Transport: t.id, Reason: reason})
+	t.engine.log.Debug("transport failed", "transport", string(t.id), "reason", how.Reason)
+	t.engine.sink.Post(how)
 	t.plane.SetPath(forward.Path{})
 	t.cancel()
 }
