@@ -3,6 +3,7 @@ package core
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // ExchangeLimits bound what an [Exchange] holds. Zero is no allowance at all.
@@ -55,6 +56,7 @@ type Home struct {
 	session *Session
 	id      string
 
+	latency  time.Duration      // negative: not known; guarded by x.mu
 	users    []string           // guarded by x.mu
 	gone     bool               // guarded by x.mu
 	requests map[string]request // not answered yet, by id; guarded by x.mu
@@ -72,8 +74,9 @@ type Device struct {
 	x       *Exchange
 	session *Session
 	user    string
-	home    *Home // guarded by x.mu
-	gone    bool  // guarded by x.mu
+	home    *Home         // guarded by x.mu
+	latency time.Duration // negative: not known; guarded by x.mu
+	gone    bool          // guarded by x.mu
 }
 
 // NewExchange makes an empty exchange for sessions of the hub.
@@ -100,7 +103,7 @@ func (x *Exchange) OpenHome(s *Session, id string, users []string) (*Home, error
 	if most := x.limits.UsersPerHome; len(users) > most {
 		return nil, failure(Unavailable, AboutLimit, "too many users: at most %d", most)
 	}
-	h := &Home{x: x, session: s, id: id, users: slices.Clone(users), requests: map[string]request{}}
+	h := &Home{x: x, latency: -1, session: s, id: id, users: slices.Clone(users), requests: map[string]request{}}
 	x.mu.Lock()
 	old := x.homes[id]
 	x.homes[id] = h
@@ -202,7 +205,7 @@ func (x *Exchange) Enter(s *Session, user, home string) (*Device, error) {
 	if most := x.limits.DevicesPerUser; len(p.devices) >= most {
 		return nil, failure(Unavailable, AboutLimit, "too many connections of one user: at most %d", most)
 	}
-	d := &Device{x: x, session: s, user: user, home: h}
+	d := &Device{x: x, latency: -1, session: s, user: user, home: h}
 	p.devices = append(p.devices, d)
 	p.changed(false)
 	h.session.post(newEvent(DeviceEntered{User: user}))
@@ -226,6 +229,35 @@ func (d *Device) Leave() {
 	d.home.session.post(newEvent(DeviceLeft{User: d.user}))
 	p.changed(false)
 	d.x.settle(p)
+}
+
+// Beat notes how long the device's messages take to go and come back, negative
+// when that is not known, and returns that of its home.
+func (d *Device) Beat(latency time.Duration) time.Duration {
+	d.x.mu.Lock()
+	defer d.x.mu.Unlock()
+	d.latency = latency
+	return d.home.latency
+}
+
+// Beat is [Device.Beat] for a home: it returns those of its users who are here.
+func (h *Home) Beat(latency time.Duration) map[string]time.Duration {
+	h.x.mu.Lock()
+	defer h.x.mu.Unlock()
+	h.latency = latency
+	all := map[string]time.Duration{}
+	for _, user := range h.users {
+		p := h.x.people[user]
+		if p == nil || p.home != h {
+			continue
+		}
+		for _, d := range p.devices {
+			if best, known := all[user]; !known || best < 0 || d.latency >= 0 && d.latency < best {
+				all[user] = d.latency
+			}
+		}
+	}
+	return all
 }
 
 // settle forgets a user of whom there is nothing to know. Callers hold x.mu.

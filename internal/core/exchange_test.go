@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -135,6 +136,24 @@ func TestPresence(t *testing.T) {
 	hears(t, again, "ada, not interested any more", core.PresencesKnown{Presences: map[string]core.Presence{}})
 }
 
+// TestBeat: each side learns how far the other is, a user by the best device.
+func TestBeat(t *testing.T) {
+	h, x := newExchange(t, core.DefaultExchangeLimits())
+	_, home := openHome(t, h, x, "h1", "ada", "bob")
+	_, a := enter(t, h, x, "ada", "h1")
+	_, b := enter(t, h, x, "ada", "h1")
+	if got := a.Beat(7); got != -1 {
+		t.Errorf("the home's latency is %d before it was known", got)
+	}
+	b.Beat(5)
+	if diff := cmp.Diff(map[string]time.Duration{"ada": 5}, home.Beat(3)); diff != "" {
+		t.Error(diff)
+	}
+	if got := b.Beat(5); got != 3 {
+		t.Errorf("the home's latency is %d, want 3", got)
+	}
+}
+
 // TestExchangeLimits: what is beyond a limit is refused or forgets the oldest.
 func TestExchangeLimits(t *testing.T) {
 	h, x := newExchange(t, core.ExchangeLimits{DevicesPerUser: 1, UsersPerHome: 1, Contacts: 1, RequestsPerHome: 2, Invitations: 1})
@@ -158,13 +177,18 @@ func TestExchangeLimits(t *testing.T) {
 // TestInvitations stand while the room is open.
 func TestInvitations(t *testing.T) {
 	h, x := newExchange(t, core.DefaultExchangeLimits())
-	kindIs(t, x.Invite("bob", core.Invitation{By: "ada"}), core.NotFound)
+	v := core.Invitation{By: "ada", Room: core.NewRoomID(core.DefaultRealm, "ops"), Secret: "for bob"}
+	kindIs(t, x.Invite("bob", v, ""), core.Denied)
+	r := joinAs("eve")
+	r.Secret, r.Create.Secret = "s", "s"
+	p, _ := h.connect(t).join(t, r)
+	kindIs(t, x.Invite("bob", v, ""), core.Denied)
+	kindIs(t, x.Invite("bob", v, "t"), core.Denied)
+	kindIs(t, x.Invite("bob", v, "s"), core.NotFound)
 	openHome(t, h, x, "hb", "bob")
 	bob, _ := enter(t, h, x, "bob", "hb")
-	p, _ := h.connect(t).join(t, joinAs("ada"))
-	v := core.Invitation{By: "ada", Room: p.Room(), Secret: "s"}
 	for range 2 {
-		if err := x.Invite("bob", v); err != nil {
+		if err := x.Invite("bob", v, "s"); err != nil {
 			t.Fatal(err)
 		}
 	}

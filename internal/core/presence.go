@@ -1,6 +1,9 @@
 package core
 
-import "slices"
+import (
+	"crypto/subtle"
+	"slices"
+)
 
 // Presence says whether a user of an [Exchange] can be reached.
 type Presence struct {
@@ -116,8 +119,12 @@ type Invitation struct {
 
 // Invite keeps an invitation as long as the room is open and tells the user's
 // devices. Another one by the same user to the same room is replaced, beyond
-// the limit the oldest. Failures: NotFound (nobody serves that user).
-func (x *Exchange) Invite(user string, v Invitation) error {
+// the limit the oldest. Who is in the room may invite, and who shows the room's
+// own secret. Failures: NotFound (nobody serves that user), Denied.
+func (x *Exchange) Invite(user string, v Invitation, secret string) error {
+	if r := x.hub.existing(v.Room); r == nil || !r.vouches(v.By, secret) {
+		return failure(Denied, AboutRoom, "you are not in that room")
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	p := x.people[user]
@@ -135,6 +142,20 @@ func (x *Exchange) Invite(user string, v Invitation) error {
 		d.session.post(e)
 	}
 	return nil
+}
+
+// vouches tells whether a user of the room's realm is in the room, or the secret
+// is the room's.
+func (r *Room) vouches(user, secret string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.policy.Secret != "" && subtle.ConstantTimeCompare([]byte(secret), []byte(r.policy.Secret)) == 1 {
+		return true
+	}
+	return slices.ContainsFunc(r.participants, func(p *Participant) bool {
+		i := p.session.identity.Load()
+		return i.User == user && i.Realm == r.id.Realm()
+	})
 }
 
 // Invitations returns what a user is invited to, the oldest first.

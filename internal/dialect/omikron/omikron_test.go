@@ -1,0 +1,94 @@
+package omikron_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"switchboard/internal/core"
+	"switchboard/internal/dialect/omikron"
+	"switchboard/internal/dialect/talk"
+	"switchboard/internal/media/mediatest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
+
+// build makes the server for a transcript. Its settings are linger (a duration),
+// slow (how long the directory takes) and directory=away.
+func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
+	t.Helper()
+	hub, err := core.NewHub(core.Options{Limits: core.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Media: e.Start})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := directory{away: settings["directory"] == "away"}
+	o := omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits())}
+	for name, into := range map[string]*time.Duration{"linger": &o.Linger, "slow": &d.slow} {
+		if text := settings[name]; text != "" {
+			if *into, err = time.ParseDuration(text); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	o.Directory = d
+	return talk.Server{Hub: hub, Dialects: omikron.New(o), Access: core.AccessOpen}
+}
+
+// directory knows users by a rule: the first digit of a user's id is the first
+// digit of their Iota's; 8 is nobody. A key's hash is 64 times the second digit.
+// The Iota that begins with 9 has the secret "sesame".
+type directory struct {
+	away bool
+	slow time.Duration
+}
+
+var errAway = &core.Error{Kind: core.Unavailable, Text: "the directory does not answer"}
+
+func (d directory) wait(ctx context.Context) error {
+	if d.slow > 0 {
+		select {
+		case <-time.After(d.slow):
+		case <-ctx.Done():
+		}
+	}
+	if d.away {
+		return errAway
+	}
+	return nil
+}
+
+func (d directory) Resident(ctx context.Context, user, keyHash string) (omikron.Resident, error) {
+	if err := d.wait(ctx); err != nil {
+		return omikron.Resident{}, err
+	}
+	if user[0] == '8' {
+		return omikron.Resident{}, &core.Error{Kind: core.NotFound, Text: "no such user"}
+	}
+	if keyHash != strings.Repeat(user[1:2], 64) {
+		return omikron.Resident{}, &core.Error{Kind: core.Denied, Text: "wrong key", Subject: core.AboutPermission}
+	}
+	return omikron.Resident{User: user, Name: "user " + user[:2], Iota: house(user)}, nil
+}
+
+func house(user string) string { return user[:1] + "0da0000-0000-4000-8000-000000000000" }
+
+func (d directory) Housed(ctx context.Context, iota, secret string, users []string) (housed []string, err error) {
+	if err := d.wait(ctx); err != nil {
+		return nil, err
+	}
+	if iota[0] == '9' && secret != "sesame" {
+		return nil, &core.Error{Kind: core.Denied, Text: "wrong secret", Subject: core.AboutValue}
+	}
+	for _, u := range users {
+		if u[0] == iota[0] {
+			housed = append(housed, u)
+		}
+	}
+	return housed, nil
+}
