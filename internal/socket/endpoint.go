@@ -130,6 +130,7 @@ func (c *conn) upgrade(w http.ResponseWriter, r *http.Request) error {
 	}
 	c.wire.shaken = true
 	ws.SetPingHandler(c.pinged)
+	ws.SetPongHandler(func(string) error { c.pace(); return nil })
 	ws.SetCloseHandler(func(int, string) error { return nil }) // answered where the close is read
 	c.ws = ws
 	return nil

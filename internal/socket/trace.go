@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"log/slog"
 	"regexp"
 )
@@ -13,8 +14,12 @@ var secrets = regexp.MustCompile(`(?i)("[a-z_-]*(?:pass|secret|token|key|credent
 // mostTraced is how many bytes of a message are logged.
 const mostTraced = 2 << 10
 
-// hide makes a message fit for the log.
-func hide(msg []byte) string {
+// hide makes a message fit for the log. key is the session's own, which dialects
+// also say within sentences.
+func hide(msg []byte, key string) string {
+	if key != "" { // before the cut, which could leave half of it
+		msg = bytes.ReplaceAll(msg, []byte(key), []byte("…"))
+	}
 	cut := ""
 	if len(msg) > mostTraced {
 		msg, cut = msg[:mostTraced], "…"
@@ -25,7 +30,7 @@ func hide(msg []byte) string {
 // trace logs a message at level debug.
 func (c *conn) trace(what string, msg []byte) {
 	if c.traced { // hiding costs
-		c.debug(what, "bytes", len(msg), "text", hide(msg))
+		c.debug(what, "bytes", len(msg), "text", hide(msg, string(c.link.Session().Key())))
 	}
 }
 

@@ -12,16 +12,17 @@ func TestLogsShowNoSecrets(t *testing.T) {
 		"with quotes in it":     {`{"token":"a\"b\\","x":1}`, `{"token":"…","x":1}`},
 		"a session description": {`{"sdpOffer":"v=0\r\na=ice-pwd:x","id":1}`, `{"sdpOffer":"…","id":1}`},
 		"a session to resume":   {`{"result":{"value":[],"sessionId":"abc"}}`, `{"result":{"value":[],"sessionId":"…"}}`},
+		"its key in a sentence": {`{"message":"No participant with id 'k3y' was found"}`, `{"message":"No participant with id '…' was found"}`},
 		"not closed":            {`{"secret":"abc`, `{"secret":"…"`},
 		"nothing to hide":       {`{"message":"hello","n":[1,2]}`, `{"message":"hello","n":[1,2]}`},
 	}
 	for name, test := range tests {
-		if got := hide([]byte(test.give)); got != test.want {
+		if got := hide([]byte(test.give), "k3y"); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 	}
 	long := `{"message":"` + strings.Repeat("x", mostTraced-30) + `","password":"` + strings.Repeat("s", 100) + `"}`
-	if got := hide([]byte(long)); strings.Contains(got, "sss") || !strings.HasSuffix(got, "…") || len(got) > mostTraced+50 {
+	if got := hide([]byte(long), "k3y"); strings.Contains(got, "sss") || !strings.HasSuffix(got, "…") || len(got) > mostTraced+50 {
 		t.Errorf("a secret at the cut is shown: …%s", got[len(got)-60:])
 	}
 }
