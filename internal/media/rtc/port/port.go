@@ -79,7 +79,7 @@ type Port struct {
 	mu      sync.RWMutex
 	names   map[string]*Endpoint // by ICE username fragment; guarded by mu
 	conns   map[*stream]struct{} // TCP connections; guarded by mu
-	waiting int                  // connections of nobody yet; guarded by mu
+	waiting []*stream            // connections of nobody yet, in order of arrival; guarded by mu
 	closed  bool                 // guarded by mu
 
 	wg    sync.WaitGroup // readers and connections

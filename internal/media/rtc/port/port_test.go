@@ -355,6 +355,34 @@ func TestTCP(t *testing.T) {
 	}
 }
 
+// TestSilentConnectionsKeepNobodyOut: however many connections say nothing, one
+// that says whose it is gets through.
+func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
+	p := listen(t, port.Options{TCP: true})
+	_, m := endpoint(t, p, "alice", "secret")
+	dial := func() net.Conn {
+		c, err := net.Dial("tcp", p.LocalAddr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	for range 700 {
+		dial()
+	}
+	c := dial()
+	for _, b := range [][]byte{check("alice", "secret"), rtpPacket} {
+		if _, err := c.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(b))), b...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arrives(t, m, rtpPacket)
+	if p.Stats().Refusals == 0 {
+		t.Error("none of the silent connections was given up")
+	}
+}
+
 // TestQueuesAreBounded: what nobody reads is dropped and counted.
 func TestQueuesAreBounded(t *testing.T) {
 	p := listen(t, port.Options{})

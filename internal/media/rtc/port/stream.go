@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -59,15 +60,21 @@ func (p *Port) accept() {
 	}
 }
 
-// admit starts the connection's reader if there is room.
+// admit starts the connection's reader if there is room, or makes room.
 func (p *Port) admit(s *stream) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || len(p.conns) >= maxStreamsInAll || p.waiting >= maxWaiting {
+	if p.closed || len(p.conns) >= maxStreamsInAll {
 		return false
 	}
+	if len(p.waiting) >= maxWaiting {
+		// The one that has been silent longest goes, so that connections which
+		// never say anything do not keep out those that do at once.
+		p.waiting[0].close()
+		p.waiting = slices.Delete(p.waiting, 0, 1)
+	}
 	p.conns[s] = struct{}{}
-	p.waiting++
+	p.waiting = append(p.waiting, s)
 	p.wg.Go(func() {
 		p.serve(s)
 		s.close()
@@ -84,7 +91,9 @@ func (p *Port) serve(s *stream) {
 	in := bufio.NewReaderSize(s.conn, frameSize)
 	e := p.introduce(s, in)
 	p.mu.Lock()
-	p.waiting--
+	if i := slices.Index(p.waiting, s); i >= 0 {
+		p.waiting = slices.Delete(p.waiting, i, i+1)
+	}
 	p.mu.Unlock()
 	if e == nil {
 		p.stats.refusals.Add(1)
