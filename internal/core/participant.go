@@ -54,7 +54,7 @@ type JoinRequest struct {
 	// one.
 	Create *Policy `json:"create,omitempty"`
 	// TakeOver removes a participant of the same name whose session has lost its
-	// connection, instead of failing.
+	// connection, instead of failing, unless it speaks for another user.
 	TakeOver bool `json:"take_over,omitempty"`
 	// Replace removes a participant of the same name who is the same user of the
 	// realm, wherever they are connected, instead of failing.
@@ -197,7 +197,7 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 	case r.NameRule == NameUnique:
 		name, taken = room.freeName(name), nil
 	case r.Replace && taken.session != s && taken.session.sameUser(s):
-	case !r.TakeOver || taken.session == s || !taken.session.Detached():
+	case !r.TakeOver || taken.session == s || !taken.session.Detached() || !s.mayReplace(taken.session):
 		return nil, failure(Conflict, AboutName, "user '%s' already exists in room '%s'", name, room.id.Name())
 	}
 	most := s.hub.limits.ParticipantsPerRoom
@@ -210,6 +210,11 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 	return &Participant{id: ParticipantID(newID("p")), room: room, session: s, name: name, display: r.Display,
 		permission: permit, mode: r.Mode, status: r.Status}, nil
 }
+
+// mayReplace tells whether the session may take the place of another that has
+// lost its connection: of a guest's, since nothing tells one guest from another,
+// or of one that speaks for the same user.
+func (s *Session) mayReplace(o *Session) bool { return o.identity.Load().Guest || s.sameUser(o) }
 
 // sameUser tells whether both speak for one user; guests are nobody's.
 func (s *Session) sameUser(o *Session) bool {

@@ -109,6 +109,27 @@ func TestTakeOverOfADetachedName(t *testing.T) {
 	}
 }
 
+// The place of somebody who logged in is theirs, also while their connection is
+// broken.
+func TestTakeOverOfAUsersName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(o *core.Options) { o.Auth = onlyToken("good") })
+		ada, guest, herself := h.connect(t), h.connect(t), h.connect(t)
+		for _, c := range []*client{ada, herself} {
+			c.Login(core.Credentials{Token: "good"})
+		}
+		synctest.Wait()
+		r := joinAs("ada")
+		r.TakeOver = true
+		ada.join(t, r)
+		ada.Detach(time.Minute)
+		ada.Close()
+		_, _, err := guest.Session().Join(r)
+		wantKind(t, err, core.Conflict, core.AboutName)
+		herself.join(t, r)
+	})
+}
+
 func TestAFullMailboxEndsItsReaderOnly(t *testing.T) {
 	h := newHouse(t, func(o *core.Options) { o.Limits.MailboxBytes = 8 << 10 })
 	ada, stuck := h.connect(t), h.connect(t)
