@@ -76,7 +76,14 @@ func (d directory) Resident(ctx context.Context, user, keyHash string) (omikron.
 	return omikron.Resident{User: user, Name: "user " + user[:2], Iota: house(user)}, nil
 }
 
-func house(user string) string { return user[:1] + "0da0000-0000-4000-8000-000000000000" }
+// house finds a user's Iota. Users 1a…-8000-1… of the contract have one each.
+func house(user string) string {
+	number := "000000000000"
+	if user[24] == '1' {
+		number = user[24:]
+	}
+	return user[:1] + "0da0000-0000-4000-8000-" + number
+}
 
 func (d directory) Housed(ctx context.Context, iota, secret string, users []string) (housed []string, err error) {
 	if err := d.wait(ctx); err != nil {
