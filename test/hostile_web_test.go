@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,6 +100,63 @@ func TestHostileTokens(t *testing.T) {
 	ada.say(chat("ada", "lab", "nobody closed it"))
 	ada.want("nobody closed it")
 	ada.cut(true)
+}
+
+// Where proxies stand in front, everybody seems to be at this machine.
+func TestHostileProxies(t *testing.T) {
+	s := run(t, func(c *config.Config, o *app.Options) {
+		o.Engine = new(mediatest.Engine).Start
+		c.TrustedProxies = []string{"127.0.0.1"}
+	})
+	if status, body := get(t, s.page+"/close?room=lobby"); status != http.StatusForbidden {
+		t.Errorf("%d %s, want 403", status, body)
+	}
+}
+
+// However much is logged, nobody who reads it can go on with another's session.
+func TestHostileReadersOfLogs(t *testing.T) {
+	var lines logged
+	s := run(t, func(c *config.Config, o *app.Options) {
+		o.Engine = new(mediatest.Engine).Start
+		o.Log = slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	ada := dial(t, s.room)
+	early := ada.ask("publishVideo", map[string]any{"sdpOffer": "x"}) // the error says the session's key
+	joined := ada.ask("joinRoom", map[string]any{"user": "ada", "room": "lab", "token": "t0psecret"})
+	key := joined.Result.SessionID
+	if early.Error == nil || key == "" || !strings.Contains(early.Error.Message, key) {
+		t.Fatalf("answers %+v and %+v, want the key in both", early, joined)
+	}
+	ada.publish()
+	ada.cut(true)
+	s.cancel()
+	s.wait(t)
+	for name, secret := range map[string]string{"the key": key, "the token": "t0psecret", "a password of ICE": "talktalk"} {
+		if strings.Contains(lines.String(), secret) {
+			t.Errorf("%s is in the log", name)
+		}
+	}
+	if !strings.Contains(lines.String(), "joinRoom") {
+		t.Error("the log does not have the messages")
+	}
+}
+
+// logged keeps what is logged.
+type logged struct {
+	mu sync.Mutex
+	b  strings.Builder // guarded by mu
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // slowRequests begins requests that never end.

@@ -74,7 +74,11 @@ func circle(name string) core.Circle {
 }
 
 // private tells whether only this machine can reach the server, at any address.
+// Where proxies are named, others reach it by way of them.
 func (s *server) private() bool {
+	if len(s.Config.TrustedProxies) > 0 {
+		return false
+	}
 	for _, l := range s.Config.Listen {
 		if !l.Loopback() {
 			return false
