@@ -19,27 +19,38 @@ var conversation = []struct {
 	do   func(*member)
 }{
 	{"connected", func(*member) {}},
-	{"pinged", func(m *member) { m.ask("ping", map[string]any{"interval": 3000}) }},
+	{"pinged", func(m *member) { m.fine(m.ask("ping", map[string]any{"interval": 3000})) }},
 	{"half a frame", func(m *member) { _, _ = m.NetConn().Write([]byte{0x01, 0x85, 1, 2, 3, 4, 'h'}) }},
-	{"join sent", func(m *member) { m.say(request("joinRoom", map[string]any{"user": "eve", "room": "cuts"})) }},
-	{"joined", func(m *member) { m.response("join") }},
+	{"join sent", func(m *member) { m.say(request("joinRoom", map[string]any{"user": userOf(m), "room": "cuts"})) }},
+	{"joined", func(m *member) { m.fine(m.response("join")) }},
 	{"publish sent", func(m *member) {
 		m.say(request("publishVideo", map[string]any{"sdpOffer": talk.Offer("sendonly", "audio", "video"), "doLoopback": true}))
 	}},
-	{"published", func(m *member) { m.response("publish") }},
+	{"published", func(m *member) { m.fine(m.response("publish")) }},
 	{"candidate sent", func(m *member) {
-		m.say(request("onIceCandidate", map[string]any{"endpointName": "eve", "candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host"}))
+		m.say(request("onIceCandidate", map[string]any{"endpointName": userOf(m), "candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host"}))
 	}},
-	{"candidate taken", func(m *member) { m.response("candidate") }},
+	{"candidate taken", func(m *member) { m.fine(m.response("candidate")) }},
 	{"receive sent", func(m *member) {
 		m.say(request("receiveVideoFrom", map[string]any{"sender": "peer_webcam", "sdpOffer": talk.Offer("recvonly", "audio", "video")}))
 	}},
-	{"received", func(m *member) { m.response("receive") }},
-	{"unsubscribed", func(m *member) { m.ask("unsubscribeFromVideo", map[string]any{"sender": "peer_webcam"}) }},
+	{"received", func(m *member) { m.fine(m.response("receive")) }},
+	{"unsubscribed", func(m *member) { m.fine(m.ask("unsubscribeFromVideo", map[string]any{"sender": "peer_webcam"})) }},
 	{"unpublish sent", func(m *member) { m.say(request("unpublishVideo", nil)) }},
-	{"unpublished", func(m *member) { m.response("unpublish") }},
+	{"unpublished", func(m *member) { m.fine(m.response("unpublish")) }},
 	{"leave sent", func(m *member) { m.say(request("leaveRoom", nil)) }},
-	{"left", func(m *member) { m.response("leave") }},
+	{"left", func(m *member) { m.fine(m.response("leave")) }},
+}
+
+// userOf is a name that nobody else has.
+func userOf(m *member) string { return m.LocalAddr().String() }
+
+// fine wants a request to have succeeded.
+func (m *member) fine(r reply) {
+	m.t.Helper()
+	if r.Error != nil {
+		m.t.Errorf("error %d %s", r.Error.Code, r.Error.Message)
+	}
 }
 
 // halfFrame is the step after which no other can follow.
