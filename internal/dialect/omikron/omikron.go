@@ -59,6 +59,11 @@ type Options struct {
 	MostMembers int
 	// MessageBytes bounds one message; the server's limit.
 	MessageBytes int
+	// Registration lets Iotas make users by HTTP.
+	Registration bool
+	// Origin tells whether a page from this Origin may ask the embedded directory
+	// of this Host; nil lets none.
+	Origin func(origin, host string) bool
 }
 
 // New makes the dialects of the three sockets.
@@ -77,11 +82,15 @@ func New(o Options) []dialect.Dialect {
 				return l
 			}}
 	}
-	return []dialect.Dialect{
+	all := []dialect.Dialect{
 		made("/ws/client/", func(l *line) side { return &client{line: l} }),
 		made("/ws/iota/", func(l *line) side { return &iotaSide{line: l} }),
 		made("/ws/call/", func(l *line) side { return &caller{line: l} }),
 	}
+	if d, ours := o.Directory.(*Embedded); ours {
+		all[0].HTTP = (&web{&o, d}).register
+	}
+	return all
 }
 
 // side is what differs between the three sockets.

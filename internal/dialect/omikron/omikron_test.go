@@ -3,7 +3,9 @@ package omikron_test
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript. Its settings are linger (a duration),
-// slow (how long the directory takes) and directory=away.
+// slow (how long the directory takes), directory=away, or
+// directory=embedded with registration=open.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
 	hub, err := core.NewHub(core.Options{Limits: core.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Media: e.Start})
@@ -37,6 +40,11 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 		}
 	}
 	o.Directory = d
+	if settings["directory"] == "embedded" {
+		o.Directory = embedded(t)
+		o.Registration = settings["registration"] == "open"
+		o.Origin = func(origin, _ string) bool { return origin == "https://app.example" }
+	}
 	return talk.Server{Hub: hub, Dialects: omikron.New(o), Access: core.AccessOpen}
 }
 
@@ -98,4 +106,47 @@ func (d directory) Housed(ctx context.Context, iota, secret string, users []stri
 		}
 	}
 	return housed, nil
+}
+
+// memory keeps records in memory. It is for one transcript's goroutines.
+type memory struct {
+	mu    sync.Mutex
+	texts map[string]string // guarded by mu
+	err   error             // of every transaction; guarded by mu
+}
+
+func (r *memory) Within(_ context.Context, f func(omikron.Texts) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return r.err
+	}
+	tx := draft{maps.Clone(r.texts)}
+	err := f(tx)
+	if err == nil {
+		r.texts = tx.texts
+	}
+	return err
+}
+
+type draft struct{ texts map[string]string }
+
+func (d draft) Text(name string) (string, error) { return d.texts[name], nil }
+
+func (d draft) SetText(name, text string) error {
+	if delete(d.texts, name); text != "" {
+		d.texts[name] = text
+	}
+	return nil
+}
+
+// embedded is a directory with ada, of the Iota that begins with 1.
+func embedded(t testing.TB) *omikron.Embedded {
+	d := omikron.NewEmbedded(&memory{texts: map[string]string{}})
+	err := d.Add(t.Context(), omikron.Register{User: "1a000000-0000-4000-8000-000000000001", Name: "Ada", Iota: house("1a000000-0000-4000-8000-000000000001"),
+		PublicKey: "cHVibGlj", KeyHash: strings.Repeat("A", 64), ResetToken: "sesame", Display: "Ada L."}, time.UnixMilli(1756400000000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
