@@ -1,6 +1,15 @@
 package core
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
+
+// stuckAfter is how long a reader with half a mailbox of messages may read
+// nothing before it counts as one that does not read. It is shorter than what a
+// write to a dead peer may take, so that nobody can silence a room by not
+// reading.
+const stuckAfter = 2 * time.Second
 
 // mailbox holds the events that wait for one connection. Posting never blocks:
 // a mailbox that would overflow closes itself and says so once. Its lock is a
@@ -11,10 +20,11 @@ type mailbox struct {
 	overflow func() // set once; likewise
 
 	mu       sync.Mutex
-	queue    []*Event // guarded by mu
-	bytes    int      // guarded by mu
-	messages int      // bytes of messages from other clients; guarded by mu
-	closed   bool     // guarded by mu
+	queue    []*Event  // guarded by mu
+	bytes    int       // guarded by mu
+	messages int       // bytes of messages from other clients; guarded by mu
+	closed   bool      // guarded by mu
+	since    time.Time // when the oldest event came; guarded by mu
 }
 
 // post puts an event in. It does nothing when the mailbox is closed.
@@ -28,6 +38,9 @@ func (m *mailbox) post(e *Event) {
 	if full {
 		m.closed, m.queue, m.bytes, m.messages = true, nil, 0, 0
 	} else {
+		if len(m.queue) == 0 {
+			m.since = time.Now()
+		}
 		m.queue = append(m.queue, e)
 		m.bytes += e.size
 		if e.message {
@@ -50,6 +63,25 @@ func (m *mailbox) takes(size int) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.closed || m.messages+size <= m.limit/2
+}
+
+// stuck tells whether nothing was taken out for so long that the reader does not
+// read.
+func (m *mailbox) stuck() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.closed && len(m.queue) > 0 && time.Since(m.since) > stuckAfter
+}
+
+// giveUp ends a reader that does not read.
+func (m *mailbox) giveUp() {
+	m.mu.Lock()
+	was := m.closed
+	m.closed, m.queue, m.bytes, m.messages = true, nil, 0, 0
+	m.mu.Unlock()
+	if !was {
+		m.overflow()
+	}
 }
 
 // drain takes everything out, appending to into.

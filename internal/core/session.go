@@ -74,10 +74,19 @@ func (s *Session) post(e *Event) {
 	}
 }
 
-// takes tells whether the session has space for another client's message.
+// takes tells whether the session has space for another client's message. A
+// reader that has none because it does not read is ended, and then takes
+// whatever it is given.
 func (s *Session) takes(e *Event) bool {
 	box := s.box.Load()
-	return box == nil || box.takes(e.size)
+	if box == nil || box.takes(e.size) {
+		return true
+	}
+	if !box.stuck() {
+		return false
+	}
+	box.giveUp()
+	return true
 }
 
 // attach puts the session on another connection. It tells false if the session

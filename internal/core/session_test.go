@@ -318,3 +318,30 @@ func TestDrainRefusesNewSessions(t *testing.T) {
 	h.EndSessions(core.ReasonShutdown)
 	expect(t, ada, "ended shutdown")
 }
+
+func TestWhoDoesNotReadSilencesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t, func(o *core.Options) { o.Limits.MailboxBytes = 8 << 10 })
+		ada, bob, stuck := h.connect(t), h.connect(t), h.connect(t)
+		a, _ := ada.join(t, joinAs("ada"))
+		bob.join(t, joinAs("bob"))
+		stuck.join(t, joinAs("stuck"))
+		say := func() error {
+			bob.facts()
+			return a.Send(core.Message{Type: core.TextMessage, Body: make([]byte, 100)})
+		}
+		for say() == nil {
+		}
+		wantKind(t, say(), core.Unavailable, core.AboutLimit) // perhaps it is only slow
+		time.Sleep(3 * time.Second)                           // virtual
+		if err := say(); err != nil {
+			t.Errorf("after three seconds: %v", err)
+		}
+		expect(t, bob, "message ada "+string(make([]byte, 100)))
+		select {
+		case <-stuck.overflow:
+		default:
+			t.Error("who does not read is still there")
+		}
+	})
+}
