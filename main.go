@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,10 +31,11 @@ const description = "A server for people who talk to each other: voice, video an
 
 // commands is the command line.
 type commands struct {
-	Serve       serveCommand   `cmd:"" help:"Run the server until it is told to stop (SIGTERM, Ctrl-C)."`
-	CheckConfig checkCommand   `cmd:"" name:"check-config" help:"Say what is wrong with the configuration, and exit with status 1 if anything is."`
-	User        userCommands   `cmd:"" help:"Make users, and change their passwords."`
-	Version     versionCommand `cmd:"" help:"Print the version."`
+	Serve       serveCommand    `cmd:"" help:"Run the server until it is told to stop (SIGTERM, Ctrl-C)."`
+	CheckConfig checkCommand    `cmd:"" name:"check-config" help:"Say what is wrong with the configuration, and exit with status 1 if anything is."`
+	User        userCommands    `cmd:"" help:"Make users, and change their passwords."`
+	Omikron     omikronCommands `cmd:"" help:"Make users of home servers (Iotas)."`
+	Version     versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // settings choose the configuration, for every command that needs it.
@@ -126,6 +128,70 @@ func (c *checkCommand) Run(out io.Writer) error {
 		return err
 	}
 	_, err := fmt.Fprintln(out, "The configuration is right.")
+	return err
+}
+
+type omikronCommands struct {
+	User struct {
+		Add    residentAddCommand    `cmd:"" help:"Make a user. The hash of the private key and the reset token are read from standard input, a line each."`
+		Import residentImportCommand `cmd:"" help:"Make users, of which a file has one in each line as a JSON object: user_id, username, iota_id, public_key, private_key_hash, reset_token, display."`
+	} `cmd:"" help:"Make users of Iotas."`
+}
+
+type residentAddCommand struct {
+	settings
+	Name      string `arg:"" help:"Name by which others find the user."`
+	ID        string `required:"" placeholder:"UUID" help:"Id of the user."`
+	Iota      string `required:"" placeholder:"UUID" help:"Id of the Iota that serves the user."`
+	PublicKey string `placeholder:"BASE64" help:"Public key, which others are given."`
+	Display   string `placeholder:"TEXT" help:"Name to show to others."`
+}
+
+// Run makes the user. A server that runs knows them at once.
+func (c *residentAddCommand) Run(out io.Writer) error { return c.add(os.Stdin, out) }
+
+func (c *residentAddCommand) add(in io.Reader, out io.Writer) error {
+	var hash, token string
+	if _, err := fmt.Fscan(in, &hash, &token); err != nil {
+		return fmt.Errorf("read the hash of the private key and the reset token: %w", err)
+	}
+	return addResidents(&c.settings, out, []app.Resident{{User: c.ID, Name: c.Name, Iota: c.Iota, PublicKey: c.PublicKey, KeyHash: hash,
+		ResetToken: token, Display: c.Display}})
+}
+
+type residentImportCommand struct {
+	settings
+	File string `arg:"" type:"existingfile" help:"The file."`
+}
+
+// Run makes the users. It stops at the first that cannot be made.
+func (c *residentImportCommand) Run(out io.Writer) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	var all []app.Resident
+	for d := json.NewDecoder(f); d.More(); {
+		var r app.Resident
+		if err := d.Decode(&r); err != nil {
+			return fmt.Errorf("read user %d of %s: %w", len(all)+1, c.File, err)
+		}
+		all = append(all, r)
+	}
+	return addResidents(&c.settings, out, all)
+}
+
+func addResidents(s *settings, out io.Writer, all []app.Resident) error {
+	cfg, err := s.load()
+	if err != nil {
+		return err
+	}
+	made, err := app.AddResidents(context.Background(), cfg, all)
+	if err != nil {
+		return fmt.Errorf("made %d of %d users; the next one, %q: %w", made, len(all), all[made].Name, err)
+	}
+	_, err = fmt.Fprintf(out, "Made %d of %d users.\n", made, len(all))
 	return err
 }
 

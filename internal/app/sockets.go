@@ -27,10 +27,11 @@ func (s *server) dialects() ([]spoken, error) {
 	for _, d := range []struct {
 		access  string
 		origins config.Origins
-		make    func(socket.Terms) (dialect.Dialect, error)
+		make    func(socket.Terms) ([]dialect.Dialect, error)
 	}{
 		{s.Config.Dialects.Kurento.Access, s.Config.Dialects.Kurento.Origins, s.kurento},
 		{s.Config.Dialects.Calling.Access, s.Config.Dialects.Calling.Origins, s.calling},
+		{s.Config.Dialects.Omikron.Access, s.Config.Dialects.Omikron.Origins, s.omikron},
 	} {
 		if d.access == config.AccessOff {
 			continue
@@ -40,30 +41,32 @@ func (s *server) dialects() ([]spoken, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, spoken{made, terms})
+		for _, d := range made {
+			all = append(all, spoken{d, terms})
+		}
 	}
 	return all, nil
 }
 
-func (s *server) kurento(terms socket.Terms) (dialect.Dialect, error) {
+func (s *server) kurento(terms socket.Terms) ([]dialect.Dialect, error) {
 	c := s.Config.Dialects.Kurento
 	creators, err := kurento.Creators(c.RoomCreators)
 	if err != nil {
-		return dialect.Dialect{}, fmt.Errorf("room creators: %w", err)
+		return nil, fmt.Errorf("room creators: %w", err)
 	}
-	return kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: s.private(),
+	return []dialect.Dialect{kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: s.private(),
 		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, ICEServers: s.relays, SpeakerInterval: c.SpeakerInterval,
-		SpeakerThreshold: c.SpeakerThreshold, FilterParam: c.FilterParam, LoopbackRemote: c.LoopbackRemote, LoopbackAndLocal: c.LoopbackAndLocal}), nil
+		SpeakerThreshold: c.SpeakerThreshold, FilterParam: c.FilterParam, LoopbackRemote: c.LoopbackRemote, LoopbackAndLocal: c.LoopbackAndLocal})}, nil
 }
 
-func (s *server) calling(socket.Terms) (dialect.Dialect, error) {
+func (s *server) calling(socket.Terms) ([]dialect.Dialect, error) {
 	c := s.Config.Dialects.Calling
 	linger := c.Linger
 	if linger == 0 {
 		linger = -1 // not at all
 	}
-	return calling.New(calling.Options{Hub: s.hub, Server: "switchboard " + s.Version, Linger: linger,
-		Listing: circle(c.Listing), Inviting: circle(c.Inviting)}), nil
+	return []dialect.Dialect{calling.New(calling.Options{Hub: s.hub, Server: "switchboard " + s.Version, Linger: linger,
+		Listing: circle(c.Listing), Inviting: circle(c.Inviting)})}, nil
 }
 
 func circle(name string) core.Circle {

@@ -136,20 +136,31 @@ func (s *server) everything() (http.Handler, error) {
 	return mux, nil
 }
 
-// only answers at an address that speaks one dialect, at any path.
+// only answers at an address that speaks one dialect, at any path, unless the
+// dialect's own paths differ in what is spoken there.
 func (s *server) only(name string) (http.Handler, error) {
+	var all []spoken
 	for _, d := range s.spoken {
-		if d.dialect.Name != name {
-			continue
+		if d.dialect.Name == name {
+			all = append(all, d)
 		}
-		mux := http.NewServeMux()
+	}
+	mux := http.NewServeMux()
+	for _, d := range all {
 		if d.dialect.HTTP != nil {
 			d.dialect.HTTP(mux)
 		}
-		mux.Handle("/", s.sockets.Endpoint(d.dialect, d.terms))
-		return mux, nil
+		endpoint := s.sockets.Endpoint(d.dialect, d.terms)
+		if len(all) > 1 {
+			socket.Mount(mux, d.dialect, endpoint)
+		} else {
+			mux.Handle("/", endpoint)
+		}
 	}
-	return nil, fmt.Errorf("dialect %s is switched off", name)
+	if len(all) == 0 {
+		return nil, fmt.Errorf("dialect %s is switched off", name)
+	}
+	return mux, nil
 }
 
 // serve begins to answer.

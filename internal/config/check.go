@@ -166,6 +166,7 @@ func (c *Config) problems() Mistakes {
 	c.checkAccess(check)
 	c.Dialects.Kurento.check(check)
 	c.Dialects.Calling.check(check)
+	c.Dialects.Omikron.check(check)
 	if secret := c.Tokens.HS256Secret; secret.IsSet() && len(secret.Reveal()) < minTokenSecret {
 		check.wrong("tokens.hs256_secret", "is shorter than %d bytes; make one by: openssl rand -hex 32", minTokenSecret)
 	}
@@ -208,7 +209,7 @@ func (c *Config) checkGuests(check *checker) {
 		return
 	}
 	for _, name := range c.Dialects.names() {
-		if c.Dialects.access(name) != AccessOpen {
+		if c.Dialects.access(name) != AccessOpen || name == "omikron" { // which lets in nobody whom its directory does not know
 			continue
 		}
 		for _, l := range c.Listen {
@@ -280,6 +281,10 @@ func (d Dialects) access(name string) string {
 func (c *Config) checkAccess(check *checker) {
 	for _, name := range c.Dialects.names() {
 		path, access := "dialects."+name+".access", c.Dialects.access(name)
+		if name == "omikron" { // has no place for a token
+			check.oneOf(path, access, AccessOpen, AccessOff)
+			continue
+		}
 		check.oneOf(path, access, AccessOpen, AccessToken, AccessOff)
 		if access == AccessToken && !c.Tokens.HS256Secret.IsSet() {
 			check.wrong(path, "is token, but no token is believed; set tokens.hs256_secret")
@@ -298,6 +303,15 @@ func (k Kurento) check(check *checker) {
 	}
 	check.atLeast(path+"speaker_interval", int64(k.SpeakerInterval), 1)
 	check.oneOf(path+"filter_param", k.FilterParam, "hat", "marker")
+}
+
+func (d Omikron) check(check *checker) {
+	const path = "dialects.omikron."
+	check.origins(path+"origins", d.Origins)
+	if d.Linger < 0 || d.Linger > time.Hour {
+		check.wrong(path+"linger", "is %v; write 0s to 1h", d.Linger)
+	}
+	check.atLeast(path+"members", int64(d.Members), 2)
 }
 
 func (d Calling) check(check *checker) {

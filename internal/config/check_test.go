@@ -50,6 +50,9 @@ func TestWhatIsRefused(t *testing.T) {
 		"no video":             {func(c *config.Config) { c.Dialects.Kurento.MaxVideoKbps = 0 }, "dialects.kurento.max_video_kbps", "30 or more"},
 		"speaker interval":     {func(c *config.Config) { c.Dialects.Kurento.SpeakerInterval = 0 }, "dialects.kurento.speaker_interval", "1 or more"},
 		"linger":               {func(c *config.Config) { c.Dialects.Calling.Linger = -1 }, "dialects.calling.linger", "0s to 24h"},
+		"group's linger":       {func(c *config.Config) { c.Dialects.Omikron.Linger = -1 }, "dialects.omikron.linger", "0s to 1h"},
+		"no token":             {func(c *config.Config) { c.Dialects.Omikron.Access = "token" }, "dialects.omikron.access", "open or off"},
+		"nobody to talk to":    {func(c *config.Config) { c.Dialects.Omikron.Members = 1 }, "dialects.omikron.members", "2"},
 		"who lists":            {func(c *config.Config) { c.Dialects.Calling.Listing = "me" }, "dialects.calling.listing", "anybody or insiders"},
 		"who invites":          {func(c *config.Config) { c.Dialects.Calling.Inviting = "" }, "dialects.calling.inviting", "anybody or insiders"},
 		"filter":               {func(c *config.Config) { c.Dialects.Kurento.FilterParam = "" }, "dialects.kurento.filter_param", "hat or marker"},
@@ -109,6 +112,7 @@ func TestOpenGuestsStayOnThisMachine(t *testing.T) {
 		"pinned elsewhere":     {"listen: [127.0.0.1:8080, {address: ':81', dialect: kurento}]", true},
 		"said in words":        {"listen: :8080\nallow_open_guests: true", false},
 		"the dialects are off": {"listen: :8080\ndialects: {kurento: {access: off}, calling: {access: off}}", false},
+		"without guests":       {"listen: :8080\ndialects: {kurento: {access: off}, calling: {access: off}, omikron: {access: open}}", false},
 		"one is not off":       {"listen: :8080\ndialects: {kurento: {access: off}}", true},
 		"tokens": {"listen: :8080\ntokens: {hs256_secret: 0123456789abcdef0123456789abcdef}\n" +
 			"dialects: {kurento: {access: token}, calling: {access: token}}", false},

@@ -126,6 +126,10 @@ type Dialects struct {
 	// Presence, rooms and invitations for browsers that talk to each other
 	// directly, at `/signaling`, as clients of calling-signaling (rtc-lib) speak it.
 	Calling Calling `yaml:"calling"`
+	// Clients and their home servers (Iotas), presence and call groups, at
+	// `/ws/client/`, `/ws/iota/` and `/ws/call/`, as those of Tensamin speak it,
+	// with the directory that they ask at `/api/`.
+	Omikron Omikron `yaml:"omikron"`
 }
 
 // Kurento holds the options of the dialect of that name.
@@ -160,6 +164,23 @@ type Kurento struct {
 	// Tell the demo client to show both its own picture and the one that comes
 	// back (`demo.loopback.andLocal`).
 	LoopbackAndLocal bool `yaml:"loopback_and_local"`
+}
+
+// Omikron holds the options of the dialect of that name.
+type Omikron struct {
+	// Who may use the dialect: `open` (whoever the directory knows and proves to
+	// be that by their key), or `off`. There are no guests.
+	Access string `yaml:"access"`
+	// Which web pages may connect by this dialect and ask its directory, as in
+	// `origins`, instead of that list. Empty: that list.
+	Origins Origins `yaml:"origins"`
+	// Whether Iotas may register users by HTTP. Otherwise users are made by
+	// `switchboard omikron user add` and `import`.
+	Registration bool `yaml:"registration"`
+	// How long an empty call group stays, with its secret. 0: not at all.
+	Linger time.Duration `yaml:"linger"`
+	// How many can be in one call group; everybody sends to everybody.
+	Members int `yaml:"members"`
 }
 
 // Calling holds the options of the dialect of that name.

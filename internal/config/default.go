@@ -27,6 +27,10 @@ func Default() *Config {
 				Listing:  CircleAnybody,
 				Inviting: CircleAnybody,
 			},
+			Omikron: Omikron{
+				Access:  AccessOff,
+				Members: 32,
+			},
 		},
 		Media: Media{
 			Address:     "127.0.0.1:7881",
