@@ -134,7 +134,7 @@ func (c *checkCommand) Run(out io.Writer) error {
 type omikronCommands struct {
 	User struct {
 		Add    residentAddCommand    `cmd:"" help:"Make a user. The hash of the private key and the reset token are read from standard input, a line each."`
-		Import residentImportCommand `cmd:"" help:"Make users, of which a file has one in each line as a JSON object: user_id, username, iota_id, public_key, private_key_hash, reset_token, display."`
+		Import residentImportCommand `cmd:"" help:"Make users, of which a file has one in each line as a JSON object: user_id, username, iota_id, public_key, key_hash (of the private key), reset_token, display."`
 	} `cmd:"" help:"Make users of Iotas."`
 }
 

@@ -27,7 +27,7 @@ func TestOmikron(t *testing.T) {
 	data := t.TempDir()
 	users := filepath.Join(data, "users.json")
 	hash := strings.Repeat("a", 64)
-	if err := os.WriteFile(users, []byte(`{"user_id":"`+omikronAda+`","username":"ada","iota_id":"`+omikronIota+`","private_key_hash":"`+hash+`","reset_token":"sesame"}`), 0o600); err != nil {
+	if err := os.WriteFile(users, []byte(`{"user_id":"`+omikronAda+`","username":"ada","iota_id":"`+omikronIota+`","key_hash":"`+hash+`","reset_token":"sesame"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []*exec.Cmd{

@@ -64,7 +64,7 @@ type Resident struct {
 	Name       string `json:"username"`
 	Iota       string `json:"iota_id"` // a UUID
 	PublicKey  string `json:"public_key"`
-	KeyHash    string `json:"private_key_hash"` // 64 hex digits
+	KeyHash    string `json:"key_hash"` // of the private key: 64 hex digits
 	ResetToken string `json:"reset_token"`
 	Display    string `json:"display"`
 }
