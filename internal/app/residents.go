@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"switchboard/internal/auth"
@@ -17,8 +18,22 @@ import (
 func (s *server) omikron(terms socket.Terms) ([]dialect.Dialect, error) {
 	c := s.Config.Dialects.Omikron
 	return omikron.New(omikron.Options{Hub: s.hub, Exchange: core.NewExchange(s.hub, core.DefaultExchangeLimits()),
-		Directory: omikron.NewEmbedded(records{s.store}), Linger: c.Linger, MostMembers: c.Members, Registration: c.Registration,
+		Directory: s.residents(), Linger: c.Linger, MostMembers: c.Members, Registration: c.Registration,
 		Origin: terms.Origin}), nil
+}
+
+// residents is the directory of users and Iotas, here or elsewhere.
+func (s *server) residents() omikron.Directory {
+	c := s.Config.Dialects.Omikron
+	if c.AuthURL == "" {
+		return omikron.NewEmbedded(records{s.store})
+	}
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxConnsPerHost: 16, IdleConnTimeout: time.Minute}}
+	s.opened("the connections to the auth server", func() error {
+		client.CloseIdleConnections()
+		return nil
+	})
+	return &omikron.Remote{Client: client, URL: c.AuthURL, ID: c.AuthID.Reveal()}
 }
 
 // records keeps the texts of a dialect's directory as documents of the default

@@ -311,6 +311,9 @@ func (d Omikron) check(check *checker) {
 	if d.Linger < 0 || d.Linger > time.Hour {
 		check.wrong(path+"linger", "is %v; write 0s to 1h", d.Linger)
 	}
+	if u, err := url.Parse(d.AuthURL); d.AuthURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		check.wrong(path+"auth_url", "%q is no http or https URL", d.AuthURL)
+	}
 	check.atLeast(path+"members", int64(d.Members), 2)
 }
 

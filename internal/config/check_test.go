@@ -52,6 +52,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"linger":               {func(c *config.Config) { c.Dialects.Calling.Linger = -1 }, "dialects.calling.linger", "0s to 24h"},
 		"group's linger":       {func(c *config.Config) { c.Dialects.Omikron.Linger = -1 }, "dialects.omikron.linger", "0s to 1h"},
 		"no token":             {func(c *config.Config) { c.Dialects.Omikron.Access = "token" }, "dialects.omikron.access", "open or off"},
+		"auth server":          {func(c *config.Config) { c.Dialects.Omikron.AuthURL = "auth.example.org" }, "dialects.omikron.auth_url", "no http"},
 		"nobody to talk to":    {func(c *config.Config) { c.Dialects.Omikron.Members = 1 }, "dialects.omikron.members", "2"},
 		"who lists":            {func(c *config.Config) { c.Dialects.Calling.Listing = "me" }, "dialects.calling.listing", "anybody or insiders"},
 		"who invites":          {func(c *config.Config) { c.Dialects.Calling.Inviting = "" }, "dialects.calling.inviting", "anybody or insiders"},

@@ -177,6 +177,12 @@ type Omikron struct {
 	// Whether Iotas may register users by HTTP. Otherwise users are made by
 	// `switchboard omikron user add` and `import`.
 	Registration bool `yaml:"registration"`
+	// URL of an auth server that knows users, keys and Iotas, such as
+	// https://auth.example.org, instead of the directory here. Empty: the
+	// directory here.
+	AuthURL string `yaml:"auth_url"`
+	// What this server shows the auth server as its `Authorization`.
+	AuthID Secret `yaml:"auth_id"`
 	// How long an empty call group stays, with its secret. 0: not at all.
 	Linger time.Duration `yaml:"linger"`
 	// How many can be in one call group; everybody sends to everybody.

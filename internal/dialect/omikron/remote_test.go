@@ -1,0 +1,72 @@
+package omikron_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"switchboard/internal/core"
+	"switchboard/internal/dialect/omikron"
+)
+
+// TestRemote: an auth server elsewhere is believed when it says yes, and only
+// then; one that hangs or talks nonsense is a failure that can be told apart.
+func TestRemote(t *testing.T) {
+	iota, key := house(faultAda), strings.Repeat("a", 64)
+	release := make(chan struct{})
+	for name, row := range map[string]struct {
+		matches string // the answer to the question of the hash
+		want    core.ErrorKind
+	}{
+		"yes":                 {`{"type":"success","log":{},"data":{"matches":true}}`, 0},
+		"yes of August":       {`{"type":"message","data":{"matches":true}}`, 0},
+		"no":                  {`{"type":"success","data":{"matches":false}}`, core.Denied},
+		"an error object":     {`{"type":"success","data":{"matches":{"type":"error"}}}`, core.Denied},
+		"an error":            {`{"type":"error","data":{"matches":true}}`, core.Denied},
+		"nothing":             {`{}`, core.Denied},
+		"no JSON":             {`<html>`, core.Unavailable},
+		"it hangs":            {"hang", core.Unavailable},
+		"it breaks":           {"break", core.Unavailable},
+		"more than is sane":   {strings.Repeat(" ", 1<<20) + `{}`, core.Unavailable},
+		"a text, not a truth": {`{"data":{"matches":"true"}}`, core.Denied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.Header.Get("Authorization") != "me":
+					t.Errorf("Authorization %q", r.Header.Get("Authorization"))
+				case r.URL.Path == "/api/get/iota-id/"+faultAda:
+					_, _ = w.Write([]byte(`{"type":"success","data":{"iota_uuid":"` + iota + `"}}`))
+				case r.URL.Path == "/api/get/iota-id/"+faultBob:
+					_, _ = w.Write([]byte(`{"type":"error","data":{}}`))
+				case r.URL.Path != "/api/get/private-key-hash/"+faultAda || r.Header.Get("PrivateKeyHash") != key:
+					t.Errorf("asked for %s with %v", r.URL.Path, r.Header)
+				case row.matches == "hang":
+					select {
+					case <-release:
+					case <-r.Context().Done():
+					}
+				case row.matches == "break":
+					panic(http.ErrAbortHandler)
+				default:
+					_, _ = w.Write([]byte(row.matches))
+				}
+			}))
+			defer server.Close()
+			client := server.Client()
+			defer client.CloseIdleConnections()
+			d := &omikron.Remote{Client: client, URL: server.URL + "/", ID: "me", Patience: 200 * time.Millisecond}
+			who, err := d.Resident(t.Context(), faultAda, key)
+			if got := core.KindOf(err); got != row.want || (err == nil && who.Iota != iota) {
+				t.Errorf("%+v, error %v, want kind %v", who, err, row.want)
+			}
+			housed, err := d.Housed(t.Context(), iota, "", []string{faultAda, faultBob})
+			if err != nil || len(housed) != 1 || housed[0] != faultAda {
+				t.Errorf("housed %v, %v", housed, err)
+			}
+		})
+	}
+	close(release)
+}
