@@ -312,6 +312,9 @@ func (s *Session) recharge(before, after []byte) error {
 func (h *Hub) asError(verb string, s *Session, err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
+		if e.Kind == Unavailable && err != error(e) { // somebody has to be told why
+			h.log.Warn("verb failed", "verb", verb, "session", s.id, "via", s.via, "error", err)
+		}
 		return e
 	}
 	h.log.Error("verb failed", "verb", verb, "session", s.id, "via", s.via, "error", err)
