@@ -229,10 +229,9 @@ func (m *member) cut(reset bool) {
 // write through it, and can fall silent.
 type tap struct {
 	net.PacketConn
-	dead  atomic.Bool
-	heard *atomic.Int64
-	mu    sync.Mutex
-	last  []byte // guarded by mu
+	dead atomic.Bool
+	mu   sync.Mutex
+	last []byte // guarded by mu
 }
 
 func isMedia(b []byte) bool { return len(b) > 12 && b[0]>>6 == 2 && (b[1]&0x7f < 64 || b[1]&0x7f > 95) }

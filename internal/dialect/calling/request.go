@@ -82,13 +82,6 @@ func (m *message) get(f field) value { return m.fields[f] }
 // accepts is a set of kinds.
 type accepts uint16
 
-func of(kinds ...kind) (a accepts) {
-	for _, k := range kinds {
-		a |= 1 << k
-	}
-	return a
-}
-
 // Kinds of fields (dossier 2.1): an object may be an array or null as well.
 const (
 	aText    = accepts(1 << text)
