@@ -214,6 +214,12 @@ var emptyObject = []byte("{}")
 // overlay is the merged status: the global one, key by key replaced by the one
 // of a room (dossier 2.9). Both are valid objects or arrays.
 func overlay(global, own []byte) []byte {
+	switch { // usual, and known without reading
+	case bytes.Equal(global, emptyObject) && own[0] == '{':
+		return own
+	case bytes.Equal(own, emptyObject) && global[0] == '{':
+		return global
+	}
 	below, above := membersOf(global), membersOf(own)
 	switch {
 	case len(above) == 0 && global[0] == '{':

@@ -188,12 +188,15 @@ func encodeLeft(room, name string) []byte {
 	return append(appendString(append(b, `,"user":`...), name), '}')
 }
 
-// encodeMessage says what a peer sent; body is `"event":…,"data":…`.
-func encodeMessage(room, from string, body []byte) []byte {
-	b := make([]byte, 0, len(`{"type":"room_peer_from","room":"","user":"",}`)+len(room)+len(from)+len(body)+8)
+// encodeMessage says what a peer sends; event and data are as the peer wrote
+// them.
+func encodeMessage(room, from string, event, data []byte) []byte {
+	const frame = `{"type":"room_peer_from","room":"","user":"","event":,"data":}`
+	b := make([]byte, 0, len(frame)+len(room)+len(from)+len(event)+len(data))
 	b = appendString(append(b, `{"type":"room_peer_from","room":`...), room)
 	b = appendString(append(b, `,"user":`...), from)
-	return append(append(append(b, ','), body...), '}')
+	b = append(append(b, `,"event":`...), event...)
+	return append(append(append(b, `,"data":`...), data...), '}')
 }
 
 // encodeInvitation has the members of clients in the field and, where they do

@@ -97,10 +97,10 @@ func (c *conversation) message(f *core.MessageSent) []dialect.Frame {
 	case p == nil || p.pending:
 		return nil
 	case f.Type == peerMessage:
-		return say(encodeMessage(p.room, f.FromName, f.Body))
+		return say(f.Body)
 	case f.Type == core.TextMessage:
-		body := append(appendString([]byte(`"event":"message","data":{"text":`), string(f.Body)), '}')
-		return say(encodeMessage(p.room, f.FromName, body))
+		data := append(appendString([]byte(`{"text":`), string(f.Body)), '}')
+		return say(encodeMessage(p.room, f.FromName, []byte(textEvent), data))
 	}
 	return nil
 }

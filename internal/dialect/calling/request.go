@@ -59,25 +59,38 @@ func fieldOf(key []byte) (field, bool) {
 }
 
 // message is what a client sent: its members, of which the last of a name
-// counts.
+// counts. It has no pointers but one, since there is one for every message.
 type message struct {
-	fields  [fieldCount]value
+	text    []byte
+	fields  [fieldCount]span
 	strange bool // there are members that no request has
+}
+
+// span is where a value stands in a message.
+type span struct {
+	kind     kind
+	from, to uint32
 }
 
 // decode reads a message. It tells of what kind it is; only an object can be a
 // request.
 func (m *message) decode(b []byte) (kind, bool) {
+	m.text = b
 	return parse(b, func(key []byte, v value) {
-		if f, known := fieldOf(key); known {
-			m.fields[f] = v
-		} else {
+		f, known := fieldOf(key)
+		if !known {
 			m.strange = true
+			return
 		}
+		from := cap(b) - cap(v.raw) // a part of b knows where it begins
+		m.fields[f] = span{v.kind, uint32(from), uint32(from + len(v.raw))}
 	})
 }
 
-func (m *message) get(f field) value { return m.fields[f] }
+func (m *message) get(f field) value {
+	s := m.fields[f]
+	return value{s.kind, m.text[s.from:s.to]}
+}
 
 // accepts is a set of kinds.
 type accepts uint16
@@ -175,11 +188,11 @@ func (m *message) check(fields []rule) error {
 	allowed := accepts(1<<fType | 1<<fTID)
 	for _, r := range fields {
 		allowed |= 1 << r.field
-		if err := m.fields[r.field].fits(r.takes); err != nil {
+		if err := m.fields[r.field].kind.fits(r.takes); err != nil {
 			return err
 		}
 	}
-	if err := m.fields[fTID].fits(aNumber | optional | 1<<null); err != nil {
+	if err := m.fields[fTID].kind.fits(aNumber | optional | 1<<null); err != nil {
 		return err
 	}
 	for f, v := range m.fields {
@@ -193,11 +206,11 @@ func (m *message) check(fields []rule) error {
 	return nil
 }
 
-func (v value) fits(takes accepts) error {
+func (k kind) fits(takes accepts) error {
 	switch {
-	case takes&(1<<v.kind) != 0:
+	case takes&(1<<k) != 0:
 		return nil
-	case !v.given():
+	case k <= null:
 		return errMissing
 	}
 	return errMismatch

@@ -211,8 +211,8 @@ func isState(err error) bool {
 	return errors.As(err, &e) && e.Kind == core.Conflict && e.Subject == core.AboutValue
 }
 
-// peerMessage is the media type of messages between peers. Their body is the
-// part of the message that is passed on: `"event":…,"data":…`.
+// peerMessage is the media type of messages between peers. Their body is what
+// the receiver is sent, so that it is put together once.
 const peerMessage = "application/x-calling"
 
 // peerTo sends a message to a peer: dossier 2.11.
@@ -230,10 +230,7 @@ func (c *conversation) peerTo(m *message) ([]byte, error) {
 		send.Type, send.Body = p.textFor(to, data)
 	}
 	if send.Type == peerMessage {
-		const frame = `"event":,"data":`
-		b := make([]byte, 0, len(frame)+len(event.raw)+len(data.raw))
-		b = append(append(b, frame[:len(`"event":`)]...), event.raw...)
-		send.Body = append(append(b, frame[len(`"event":`):]...), data.raw...)
+		send.Body = encodeMessage(p.room, c.self(), event.raw, data.raw)
 	}
 	if err := p.me.Send(send); err != nil {
 		if inSend.of(err) == errNoRecipient && !p.me.Present() {
