@@ -42,7 +42,7 @@ func (e *engine) Apply(r media.Routes) {
 			continue
 		}
 		e.seen[key] = r.Revision
-		if len(rec.Forward) == 0 {
+		if len(rec.Forward)+len(rec.Data) == 0 {
 			delete(e.rooms, key)
 		} else {
 			e.rooms[key] = rec

@@ -81,11 +81,12 @@ type Participant struct {
 	permission Permission
 	entered    uint64 // counts what the session entered; set once
 
-	invitation    *call                            // while invited; guarded by room.mu
-	mode          Mode                             // guarded by room.mu
-	status        []byte                           // guarded by room.mu; never changed in place
-	publications  []*publication                   // guarded by room.mu, in order
-	subscriptions map[SubscriptionID]*subscription // guarded by room.mu
+	invitation    *call                               // while invited; guarded by room.mu
+	mode          Mode                                // guarded by room.mu
+	status        []byte                              // guarded by room.mu; never changed in place
+	publications  []*publication                      // guarded by room.mu, in order
+	subscriptions map[SubscriptionID]*subscription    // guarded by room.mu
+	pairs         map[ParticipantID]media.TransportID // see Pair; guarded by room.mu
 }
 
 // Join enters a room and returns the place and the room as it was just before:

@@ -53,16 +53,17 @@ type Room struct {
 	hub *Hub
 
 	mu           sync.Mutex
-	policy       Policy                                // guarded by mu
-	participants []*Participant                        // in order of joining; guarded by mu
-	names        map[string]*Participant               // guarded by mu
-	data         map[string][]byte                     // guarded by mu
-	receivers    map[media.TransportID][]*subscription // by receiving transport; guarded by mu
-	revision     uint64                                // of routes; guarded by mu
-	listings     []*listing                            // directories it is announced in, in order; guarded by mu
-	openedBy     *Session                              // counts it among those it opened; nil: nobody; guarded by mu
-	linger       *time.Timer                           // closes an empty room; guarded by mu
-	closed       bool                                  // guarded by mu
+	policy       Policy                                  // guarded by mu
+	participants []*Participant                          // in order of joining; guarded by mu
+	names        map[string]*Participant                 // guarded by mu
+	data         map[string][]byte                       // guarded by mu
+	receivers    map[media.TransportID][]*subscription   // by receiving transport; guarded by mu
+	paired       map[media.TransportID]media.TransportID // both ways, see Participant.Pair; guarded by mu
+	revision     uint64                                  // of routes; guarded by mu
+	listings     []*listing                              // directories it is announced in, in order; guarded by mu
+	openedBy     *Session                                // counts it among those it opened; nil: nobody; guarded by mu
+	linger       *time.Timer                             // closes an empty room; guarded by mu
+	closed       bool                                    // guarded by mu
 }
 
 // room finds a room, or makes it with the policy given for a session, or for

@@ -1,6 +1,10 @@
 package core
 
-import "switchboard/internal/media"
+import (
+	"slices"
+
+	"switchboard/internal/media"
+)
 
 // This file is the only place that decides who hears and sees whom. Everything
 // here is computed under a room's lock and is plain data.
@@ -41,6 +45,9 @@ func (r *Room) reception(to media.TransportID) media.Reception {
 			rec.Data = append(rec.Data, pub.transport)
 		}
 	}
+	if other, ok := r.paired[to]; ok {
+		rec.Data = append(rec.Data, other)
+	}
 	return rec
 }
 
@@ -75,7 +82,14 @@ func (r *Room) routesWithout(p *Participant) media.Routes {
 	for _, s := range lost {
 		r.dropSubscription(s)
 	}
-	return r.routesFor(lost)
+	unpaired := r.unpairAll(p, "")
+	routes := r.routesFor(lost)
+	for _, t := range unpaired {
+		if !slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == t }) {
+			routes.Receptions = append(routes.Receptions, r.reception(t))
+		}
+	}
+	return routes
 }
 
 // apply hands routes to the media engine. Callers hold no lock.

@@ -206,6 +206,9 @@ func (p *Participant) disconnect(id media.TransportID) {
 		}
 		routes = append(routes, p.room.routesFor(lost))
 	}
+	if lost := p.room.unpairAll(p, id); len(lost) > 0 {
+		routes = append(routes, p.room.routesTo(lost))
+	}
 	p.room.mu.Unlock()
 	for _, r := range routes {
 		p.room.hub.apply(r)
