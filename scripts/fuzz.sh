@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target of the module for the given time, one after the other,
-# and prints go test -json: scripts/fuzz.sh 5s
+# and prints go test -json: scripts/fuzz.sh 3000x
 #
 # Exit status: that of the first target that failed, after all have run.
 set -euo pipefail
