@@ -28,6 +28,12 @@ const (
 	CircleInsiders = "insiders"
 )
 
+// Values of Calling.Media.
+const (
+	MediaPeer   = "peer"
+	MediaServer = "server"
+)
+
 // Values of TLS.Mode.
 const (
 	TLSOff        = "off"
@@ -325,6 +331,7 @@ func (d Calling) check(check *checker) {
 	}
 	check.oneOf(path+"listing", d.Listing, CircleAnybody, CircleInsiders)
 	check.oneOf(path+"inviting", d.Inviting, CircleAnybody, CircleInsiders)
+	check.oneOf(path+"media", d.Media, MediaPeer, MediaServer)
 }
 
 func (c *Config) checkMedia(check *checker) {

@@ -55,6 +55,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"auth server":          {func(c *config.Config) { c.Dialects.Omikron.AuthURL = "auth.example.org" }, "dialects.omikron.auth_url", "no http"},
 		"nobody to talk to":    {func(c *config.Config) { c.Dialects.Omikron.Members = 1 }, "dialects.omikron.members", "2"},
 		"who lists":            {func(c *config.Config) { c.Dialects.Calling.Listing = "me" }, "dialects.calling.listing", "anybody or insiders"},
+		"whose media":          {func(c *config.Config) { c.Dialects.Calling.Media = "both" }, "dialects.calling.media", "peer or server"},
 		"who invites":          {func(c *config.Config) { c.Dialects.Calling.Inviting = "" }, "dialects.calling.inviting", "anybody or insiders"},
 		"filter":               {func(c *config.Config) { c.Dialects.Kurento.FilterParam = "" }, "dialects.kurento.filter_param", "hat or marker"},
 		"media by name":        {func(c *config.Config) { c.Media.Address = "media.example:7881" }, "media.address", "IP address"},

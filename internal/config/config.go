@@ -207,6 +207,11 @@ type Calling struct {
 	// Who may invite into a room: `anybody`, as clients expect, or `insiders`, as
 	// above. With `anybody` one can invite oneself, and so see who is in a room.
 	Inviting string `yaml:"inviting"`
+	// Who carries the media of rooms that this dialect opens: `peer`, the clients
+	// from one to the other, encrypted end to end; or `server`, so that people who
+	// came in by other dialects are seen and heard, and see and hear. Rooms that
+	// others opened are as they were opened.
+	Media string `yaml:"media"`
 }
 
 // Tokens says which signed tokens are believed.

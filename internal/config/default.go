@@ -26,6 +26,7 @@ func Default() *Config {
 				Linger:   10 * time.Minute,
 				Listing:  CircleAnybody,
 				Inviting: CircleAnybody,
+				Media:    MediaPeer,
 			},
 			Omikron: Omikron{
 				Access:  AccessOff,

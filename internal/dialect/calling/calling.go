@@ -38,6 +38,10 @@ type Options struct {
 	// Inviting who may invite into it, in rooms that this dialect opens. The
 	// zero value, anybody, is what clients expect.
 	Listing, Inviting core.Circle
+	// Media says who carries the media of rooms that this dialect opens. The
+	// zero value leaves it to the clients, from one to the other; no server
+	// sees it then.
+	Media core.MediaPolicy
 }
 
 func (o Options) withDefaults() *Options {
@@ -51,10 +55,9 @@ func (o Options) withDefaults() *Options {
 	return &o
 }
 
-// policy is what rooms are like that this dialect opens: people in it talk to
-// each other directly, the server carries no media.
+// policy is what rooms are like that this dialect opens.
 func (o *Options) policy() *core.Policy {
-	return &core.Policy{Media: core.MediaPeer, Members: core.PermitTalk, Guests: core.PermitTalk, Linger: o.Linger,
+	return &core.Policy{Media: o.Media, Members: core.PermitTalk, Guests: core.PermitTalk, Linger: o.Linger,
 		Listing: o.Listing, Inviting: o.Inviting}
 }
 
@@ -84,6 +87,8 @@ type conversation struct {
 	watched     []core.DirectoryID
 	invitations []invitation // those that are open, sent and received
 	handles     int64        // given out so far (dossier 2.12)
+
+	next []dialect.Frame // to be said after the answer
 
 	clock clock
 }
@@ -208,15 +213,19 @@ func (c *conversation) execute(text []byte) []dialect.Frame {
 	}
 	tid := m.get(fTID)
 	data, err := c.perform(&m)
+	var out []dialect.Frame
 	switch {
 	case tid.given() && err != nil:
-		return say(refusal(tid.raw, sentence(err)))
+		out = say(refusal(tid.raw, sentence(err)))
 	case tid.given():
-		return say(answer(tid.raw, data))
+		out = say(answer(tid.raw, data))
 	case err == noType || err == unknownCommand:
-		return say(complaint(string(noTID)))
+		out = say(complaint(string(noTID)))
+	} // seed: any other request without an id is executed and not answered
+	if c.next != nil {
+		out, c.next = append(out, c.next...), nil
 	}
-	return nil // seed: a request without an id is executed and not answered
+	return out
 }
 
 func say(text []byte) []dialect.Frame { return []dialect.Frame{dialect.Text(text)} }

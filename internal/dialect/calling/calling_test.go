@@ -22,8 +22,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript. Its settings are access (open or
-// token), linger (a duration), insiders (only they list and invite), and
-// limits: rooms, opened, entered, participants, namespaces, listings, calls,
+// token), linger (a duration), insiders (only they list and invite), media
+// (server), and limits: transports, rooms, opened, entered, participants, namespaces, listings, calls,
 // status, statuses, data, message, mailbox.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
@@ -32,7 +32,7 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 		"entered": &limits.RoomsPerSession, "participants": &limits.ParticipantsPerRoom, "namespaces": &limits.DirectoriesPerSession,
 		"listings": &limits.ListingsPerRoom, "calls": &limits.CallsPerSession, "status": &limits.StatusBytes,
 		"statuses": &limits.StatusBytesPerSession, "data": &limits.RoomDataBytes, "message": &limits.MessageBytes,
-		"mailbox": &limits.MailboxBytes} {
+		"mailbox": &limits.MailboxBytes, "transports": &limits.TransportsPerSession} {
 		if text := settings[name]; text != "" {
 			n, err := strconv.Atoi(text)
 			if err != nil {
@@ -50,6 +50,9 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 		if o.Linger, err = time.ParseDuration(text); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if settings["media"] == "server" {
+		o.Media = core.MediaServer
 	}
 	if settings["insiders"] != "" {
 		o.Listing, o.Inviting = core.Insiders, core.Insiders

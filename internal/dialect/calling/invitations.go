@@ -101,7 +101,7 @@ func (c *conversation) accept(m *message) ([]byte, error) {
 
 func (c *conversation) come(v *invitation, status []byte) error {
 	merged := c.merged(status)
-	me, err := c.c.Session().Accept(v.call, core.AnswerRequest{Status: merged})
+	me, err := c.c.Session().Accept(v.call, core.AnswerRequest{Mode: core.ModeTalk, Status: merged})
 	if err != nil {
 		return inInvitation.of(err)
 	}
@@ -148,7 +148,15 @@ func (c *conversation) invited(f core.CallInvited) []dialect.Frame {
 	}
 	v := invitation{handle: c.handle(), call: f.Call, incoming: true, room: p.room}
 	c.invitations = append(c.invitations, v)
-	return say(encodeInvitation(v.handle, &f))
+	p.media = f.Room.Policy.Media == core.MediaServer
+	if !p.media {
+		return say(encodeInvitation(v.handle, &f))
+	}
+	alone := *f.Room // the event is shared
+	alone.Participants = nil
+	people := arrivals(f.Room)
+	f.Room = &alone
+	return append(say(encodeInvitation(v.handle, &f)), people...)
 }
 
 // answered tells that somebody came.

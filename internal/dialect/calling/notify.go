@@ -36,6 +36,12 @@ func (c *conversation) tell(e *core.Event) []dialect.Frame {
 		return c.roomEvent(e, f.Room)
 	case core.ParticipantLeft:
 		return c.left(e, &f)
+	case core.TrackPublished:
+		c.trackPublished(f)
+	case core.AnswerMade:
+		return c.answerMade(f)
+	case core.TransportFailed:
+		c.transportFailed(f.Transport)
 	case core.RoomDataChanged:
 		return c.roomEvent(e, f.Room)
 	case core.RoomClosed:
@@ -64,7 +70,7 @@ func (c *conversation) tell(e *core.Event) []dialect.Frame {
 	case core.SessionEnded:
 		return c.sessionEnded(f.Reason)
 	}
-	return nil // media, and who is speaking, are nothing that this protocol tells
+	return nil // who is speaking, for example, is nothing that this protocol tells
 }
 
 // worthTelling is false for what clients of this protocol do not see: the modes
@@ -113,6 +119,9 @@ func (c *conversation) left(e *core.Event, f *core.ParticipantLeft) []dialect.Fr
 		return nil
 	}
 	if f.Name != c.self() {
+		if l := p.line(f.Name); l != nil {
+			p.hangUp(l)
+		}
 		return say(e.Encoded("calling", encode))
 	}
 	return append(c.lose(p), dialect.Text(e.Encoded("calling", encode)))

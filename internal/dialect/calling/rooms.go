@@ -24,6 +24,10 @@ type place struct {
 	me      *core.Participant // nil: lost before the client heard of it
 	status  []byte            // of this room only; nil: none
 	pending bool              // only invited
+
+	media     bool        // the server carries it; the rest is for that only
+	lines     []*line     // in order of opening
+	published []published // of what the client sends
 }
 
 // place finds the client's place in a room, or nil.
@@ -47,6 +51,7 @@ func (c *conversation) placeIn(id core.RoomID) *place {
 }
 
 func (c *conversation) drop(p *place) {
+	p.hangUpAll()
 	c.entries = slices.DeleteFunc(c.entries, func(e entry) bool { return e.place == p })
 }
 
@@ -100,12 +105,15 @@ func (c *conversation) join(m *message) ([]byte, error) {
 	p.id = c.roomID(p.room)
 	status := c.merged(p.status)
 	me, before, err := c.c.Session().Join(core.JoinRequest{Room: p.id, Name: c.self(), Display: displayOf(status), Status: status,
-		Create: c.o.policy()})
+		Mode: core.ModeTalk, Create: c.o.policy()})
 	if err != nil {
 		return nil, inJoin.of(err)
 	}
-	p.me = me
+	p.me, p.media = me, before.Policy.Media == core.MediaServer
 	c.entries = append(c.entries, entry{place: p})
+	if p.media {
+		c.next, before.Participants = arrivals(&before), nil
+	}
 	b := appendString([]byte(`{"room":`), p.room)
 	return append(appendRoom(append(b, ','), &before), '}'), nil
 }
@@ -141,8 +149,8 @@ func (c *conversation) leave(m *message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.drop(p)
 	p.me.Leave()
+	c.drop(p)
 	return nil, nil
 }
 
@@ -224,6 +232,9 @@ func (c *conversation) peerTo(m *message) ([]byte, error) {
 	to, event, data := m.get(fUser).string(), m.get(fEvent), m.get(fData)
 	if to == "" {
 		return nil, errNoRecipient
+	}
+	if taken, err := c.intercepts(p, to, string(event.raw), data); taken {
+		return nil, err
 	}
 	send := core.Message{ToName: to, Type: peerMessage}
 	if string(event.raw) == textEvent {
