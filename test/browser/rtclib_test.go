@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // rtclib is where the real client of the calling dialect is fetched to, for these tests and for those in Node.
@@ -112,4 +114,46 @@ func TestPagesCallEachOther(t *testing.T) {
 			ada.until("to be alone", fmt.Sprintf("client.people().length === 0 && client.video(%s) === null", quote(bob.id)))
 		})
 	}
+}
+
+// TestThroughTheServer puts two pages with rtc-lib and somebody with our own page into one room. The server carries the
+// media, and rtc-lib does not notice: to it everybody is a peer.
+func TestThroughTheServer(t *testing.T) {
+	page := serveRTCLib(t)
+	server, browser := startServer(t), startBrowser(t)
+	mia := visit(t, browser, server.address, "mia", "kiosk")
+	ada, bob := connectRTCLib(t, browser, page, server.address, "ada"), connectRTCLib(t, browser, page, server.address, "bob")
+	must[string](ada.tab, `client.join("kiosk")`)
+	sees := func(who *tab, other, id string) {
+		t.Helper()
+		who.until("picture and sound of "+other, fmt.Sprintf("watch.flows(%[1]s, client.video(%[1]s), true)", quote(id)))
+	}
+	seen := func(other caller) {
+		t.Helper()
+		mia.until("picture and sound of "+other.name, fmt.Sprintf("watch.flows(%s, %s?.querySelector('video'), true)",
+			quote(other.id), tile(other.id, "stream")))
+	}
+	sees(ada.tab, "mia", "mia")
+	seen(ada)
+	must[string](bob.tab, `client.join("kiosk")`)
+	sees(bob.tab, "mia", "mia")
+	seen(bob)
+	ada.meets(bob)
+	bob.meets(ada)
+	must[any](ada.tab, fmt.Sprintf("client.say(%s, 'by way of the server')", quote(bob.id)))
+	bob.hears(ada.id + ": by way of the server")
+
+	mia.says("hello, both")
+	ada.hears("mia by the server: hello, both")
+	must[any](bob.tab, `client.sayByServer("mia", "hello, mia")`)
+	mia.reads(bob.id, "hello, mia")
+
+	// The first connection of each was that to mia. What they send goes on over the other.
+	mia.do(chromedp.Click(hook("leave")))
+	mia.in("left")
+	ada.until("mia to be gone", `client.video("mia") === null`)
+	ada.forget()
+	bob.forget()
+	sees(ada.tab, "bob", bob.id)
+	sees(bob.tab, "ada", ada.id)
 }
