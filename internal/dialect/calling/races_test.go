@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"switchboard/internal/core"
 	"switchboard/internal/dialect"
@@ -78,13 +79,20 @@ func inBubble(t *testing.T, settings map[string]string, test func(*testing.T, ta
 	synctest.Test(t, func(t *testing.T) {
 		e := &mediatest.Engine{}
 		s := build(t, settings, e)
+		e.Delay(10 * time.Millisecond)
 		test(t, s)
-		synctest.Wait()
+		passes(time.Second) // until answers under way have been made
 		talk.LeftOver(t, s, e)
 		if err := s.Hub.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// passes lets virtual time pass.
+func passes(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 func (p *person) hangs() { p.Hang(dialect.Closure{Clean: true, Code: 1000}) }

@@ -1,0 +1,89 @@
+package calling_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"switchboard/internal/dialect"
+	"switchboard/internal/dialect/talk"
+)
+
+// TestMediaComesAndGoes lets people in a room whose media the server carries
+// call each other, leave, come back and vanish at random, while answers take
+// their time. Every answer has what rtc-lib needs, and nothing is left behind.
+func TestMediaComesAndGoes(t *testing.T) {
+	inBubble(t, map[string]string{"media": "server"}, func(t *testing.T, s talk.Server) {
+		random := rand.New(rand.NewPCG(3, 4))
+		offers := make([]string, 0, 3)
+		for _, kinds := range [][]string{{"audio", "video"}, {"audio", "video", "video", "application"}, {"audio"}} {
+			sdp, err := json.Marshal(talk.Offer([]string{"sendrecv", "recvonly"}[len(offers)%2], kinds...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			offers = append(offers, string(sdp))
+		}
+		people := make([]*person, 6)
+		answers := 0
+		for range 1500 {
+			i := random.IntN(len(people))
+			p, other := people[i], people[random.IntN(len(people))]
+			if p == nil {
+				people[i] = connect(t, s)
+				people[i].says(`{"type":"room_join","room":"r","tid":0}`)
+				continue
+			}
+			switch n := random.IntN(20); {
+			case n < 12 && other != nil:
+				p.says(`{"type":"room_peer_to","room":"r","user":"%s","event":"signaling","tid":1,"data":{"type":"offer","sdp":%s,"streams":{"0":["s","audio"]},"channels":{"c":{}}}}`,
+					other.id, offers[random.IntN(len(offers))])
+			case n < 14 && other != nil:
+				p.says(`{"type":"room_peer_to","room":"r","user":"%s","event":"ice_candidate","tid":1,"data":null}`, other.id)
+			case n < 16:
+				p.says(`{"type":"room_leave","room":"r","tid":2}`)
+			case n < 18:
+				p.says(`{"type":"room_join","room":"r","tid":3}`)
+			default:
+				p.Hang(dialect.Closure{Code: 1006})
+				people[i] = nil
+			}
+			if random.IntN(3) == 0 {
+				passes(time.Duration(random.IntN(30)) * time.Millisecond)
+				answers += readAnswers(t, people)
+			}
+		}
+		if answers < 100 {
+			t.Errorf("only %d offers were answered", answers)
+		}
+		for _, p := range people {
+			if p != nil {
+				p.hangs()
+			}
+		}
+	})
+}
+
+func readAnswers(t *testing.T, people []*person) (answers int) {
+	t.Helper()
+	for _, p := range people {
+		if p == nil {
+			continue
+		}
+		for _, s := range p.told() {
+			var d struct {
+				Type, SDP string
+				Streams   map[string][]string
+				Channels  map[string]any
+			}
+			if s.Type != "room_peer_from" || json.Unmarshal(s.Data, &d) != nil || d.Type != "answer" {
+				continue
+			}
+			answers++
+			if d.SDP == "" || d.Channels == nil || d.Streams["0"] == nil {
+				t.Errorf("an answer that breaks the client: %s", s.Data)
+			}
+		}
+	}
+	return answers
+}
