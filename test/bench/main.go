@@ -107,7 +107,7 @@ func relay(system string, more ...string) []string {
 
 func rows() []row {
 	packet := func(target float64) want { return want{"CPU a packet", "µs", perPacket, target} }
-	return []row{
+	return append([]row{
 		{"floor, segmented sends, 1 → 150", nil, []string{"floor", "-core", "0", "-n", "150", "-video", "-mode", "gso"}, []want{packet(0)}},
 		{"floor, batched sends, 1 → 150", nil, []string{"floor", "-core", "0", "-n", "150", "-video", "-mode", "sendmmsg"}, []want{packet(0)}},
 		{"plain Pion, 1 → 150", (*bench).mini, sfu(150, true), []want{packet(0), {"latency p50", "ms", p50, 0}, {"latency p99", "ms", p99, 0},
@@ -122,7 +122,7 @@ func rows() []row {
 			[]want{{"CPU a delivered message", "µs", perPacket, 12}, {"latency p99", "ms", p99, 0}}},
 		{"switchboard, 5000 idle connections", (*bench).ours, relay("kurento", "-n", "5000", "-size", "10", "-rate", "0", "-window", "1s"),
 			[]want{{"memory a connection", "KiB", perIdle, 16}}},
-	}
+	}, callingRows()...)
 }
 
 func (b *bench) run(ctx context.Context, only string) error {
