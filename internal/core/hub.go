@@ -1,6 +1,7 @@
 package core
 
 import (
+	"container/list"
 	"context"
 	"log/slog"
 	"sync"
@@ -40,6 +41,7 @@ type Hub struct {
 	sessions    map[SessionID]*Session           // guarded by mu
 	keys        map[SessionKey]*Session          // guarded by mu
 	rooms       map[RoomID]*Room                 // guarded by mu
+	resting     list.List                        // of *Room: empty ones that linger, the longest first; guarded by mu
 	transports  map[media.TransportID]*Transport // guarded by mu
 	directories map[DirectoryID]*directory       // guarded by mu
 	draining    bool                             // no new sessions; guarded by mu

@@ -158,10 +158,7 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 		room.tell(ParticipantJoined{Room: room.id, Participant: p.info()}, nil)
 		room.participants = append(room.participants, p)
 		room.names[p.name] = p
-		if room.linger != nil {
-			room.linger.Stop()
-			room.linger = nil
-		}
+		room.rouse()
 	}
 	a := room.settle(fresh && err != nil) // a room made for a join that failed goes again
 	room.mu.Unlock()

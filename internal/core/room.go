@@ -1,6 +1,7 @@
 package core
 
 import (
+	"container/list"
 	"slices"
 	"sync"
 	"time"
@@ -62,41 +63,51 @@ type Room struct {
 	revision     uint64                                  // of routes; guarded by mu
 	listings     []*listing                              // directories it is announced in, in order; guarded by mu
 	openedBy     *Session                                // counts it among those it opened; nil: nobody; guarded by mu
+	resting      *list.Element                           // in hub.resting while empty and lingering; guarded by hub.mu
+	lingered     int                                     // how often; guarded by mu
 	linger       *time.Timer                             // closes an empty room; guarded by mu
 	closed       bool                                    // guarded by mu
 }
 
 // room finds a room, or makes it with the policy given for a session, or for
-// nobody. It may be closed by the time the caller locks it; then ask again.
-func (h *Hub) room(id RoomID, create *Policy, by *Session) (*Room, error) {
+// nobody. It may be closed by the time the caller locks it; then ask again, as
+// after another room, the second result, was made to give way.
+func (h *Hub) room(id RoomID, create *Policy, by *Session) (r, inTheWay *Room, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := h.rooms[id]; r != nil {
-		return r, nil
+		return r, nil, nil
 	}
 	if create == nil {
-		return nil, failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
+		return nil, nil, failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
 	}
 	if h.closed {
-		return nil, failure(Unavailable, AboutRequest, "the server is stopping")
+		return nil, nil, failure(Unavailable, AboutRequest, "the server is stopping")
 	}
 	if len(h.rooms) >= h.limits.Rooms {
-		return nil, h.beyondAbout("rooms", Unavailable, AboutRoom, "no more rooms can be made: at most %d", h.limits.Rooms)
+		if oldest := h.resting.Front(); oldest != nil {
+			return nil, oldest.Value.(*Room), nil
+		}
+		return nil, nil, h.beyondAbout("rooms", Unavailable, AboutRoom, "no more rooms can be made: at most %d", h.limits.Rooms)
 	}
 	if err := by.opening(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r := &Room{id: id, hub: h, policy: *create, names: map[string]*Participant{}, openedBy: by}
+	r = &Room{id: id, hub: h, policy: *create, names: map[string]*Participant{}, openedBy: by}
 	h.rooms[id] = r
-	return r, nil
+	return r, nil, nil
 }
 
 // locked finds or makes an open room and returns it locked.
 func (h *Hub) locked(id RoomID, create *Policy, by *Session) (*Room, error) {
 	for {
-		r, err := h.room(id, create, by)
+		r, inTheWay, err := h.room(id, create, by)
 		if err != nil {
 			return nil, err
+		}
+		if inTheWay != nil { // rooms that nobody is in keep no other out
+			inTheWay.expire(0)
+			continue
 		}
 		r.mu.Lock()
 		if !r.closed {
@@ -197,19 +208,40 @@ func (r *Room) settle(unused bool) (a aftermath) {
 		a.closed = true
 		return a
 	}
-	var timer *time.Timer
-	timer = time.AfterFunc(r.policy.Linger, func() {
-		r.mu.Lock()
-		over := aftermath{closed: r.linger == timer && len(r.participants) == 0}
-		if over.closed {
-			over.freed = r.unlist() // somebody may have listed it while it was empty
-			r.shut()
-		}
-		r.mu.Unlock()
-		r.after(over)
-	})
-	r.linger = timer
+	r.lingered++
+	times := r.lingered
+	r.linger = time.AfterFunc(r.policy.Linger, func() { r.expire(times) })
+	r.hub.mu.Lock()
+	r.resting = r.hub.resting.PushBack(r)
+	r.hub.mu.Unlock()
 	return a
+}
+
+// expire closes a room that lingers, if it has done so as many times as are
+// given, or any (0).
+func (r *Room) expire(times int) {
+	r.mu.Lock()
+	over := aftermath{closed: r.linger != nil && (times == 0 || r.lingered == times) && len(r.participants) == 0}
+	if over.closed {
+		over.freed = r.unlist() // somebody may have listed it while it was empty
+		r.shut()
+	}
+	r.mu.Unlock()
+	r.after(over)
+}
+
+// rouse ends the lingering, if any: somebody has come, or the room closes.
+// Callers hold r.mu.
+func (r *Room) rouse() {
+	if r.linger == nil {
+		return
+	}
+	r.linger.Stop()
+	r.linger = nil
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	r.hub.resting.Remove(r.resting)
+	r.resting = nil
 }
 
 // shut marks an empty room closed and takes it out of the hub. Callers hold
@@ -217,10 +249,7 @@ func (r *Room) settle(unused bool) (a aftermath) {
 // while holding that.
 func (r *Room) shut() {
 	r.closed = true
-	if r.linger != nil {
-		r.linger.Stop()
-		r.linger = nil
-	}
+	r.rouse()
 	r.hub.mu.Lock()
 	delete(r.hub.rooms, r.id)
 	r.hub.mu.Unlock()

@@ -409,3 +409,42 @@ func TestSnapshotIncludesOneself(t *testing.T) {
 		t.Errorf("snapshot %v, %v", names(info), err)
 	}
 }
+
+func TestEmptyRoomsKeepNobodyOut(t *testing.T) {
+	h := newHouse(t, func(o *core.Options) { o.Limits.Rooms = 3 })
+	ada := h.connect(t)
+	join := func(room string) (*core.Participant, error) {
+		r := joinAs("ada")
+		r.Room, r.Create.Linger = core.NewRoomID(core.DefaultRealm, room), time.Hour
+		p, _, err := ada.Session().Join(r)
+		return p, err
+	}
+	leave := func(room string) {
+		t.Helper()
+		p, err := join(room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Leave()
+	}
+	leave("one")
+	leave("two")
+	leave("three")
+	leave("one") // it was used again: two is the one that has been empty longest
+	leave("four")
+	for room, want := range map[string]bool{"one": true, "two": false, "three": true, "four": true} {
+		if got := ada.Session().RoomExists(core.NewRoomID(core.DefaultRealm, room)); got != want {
+			t.Errorf("room %s is there: %t, want %t", room, got, want)
+		}
+	}
+	for _, room := range []string{"five", "six", "seven"} {
+		if _, err := join(room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := join("eight")
+	wantKind(t, err, core.Unavailable, core.AboutRoom)
+	if got := h.Counts().Rooms; got != 3 {
+		t.Errorf("%d rooms", got)
+	}
+}
