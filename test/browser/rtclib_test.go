@@ -148,6 +148,12 @@ func TestThroughTheServer(t *testing.T) {
 	must[any](bob.tab, `client.sayByServer("mia", "hello, mia")`)
 	mia.reads(bob.id, "hello, mia")
 
+	for _, who := range []caller{ada, bob} {
+		if n := must[int](who.tab, `watch.negotiated()`); n > 10 {
+			t.Errorf("%s negotiated one connection %d times; does it end?", who.name, n)
+		}
+	}
+
 	// The first connection of each was that to mia. What they send goes on over the other.
 	mia.do(chromedp.Click(hook("leave")))
 	mia.in("left")

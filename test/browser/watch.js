@@ -6,7 +6,12 @@
   window.RTCPeerConnection = class extends Real {
     constructor(...args) {
       super(...args);
+      this.described = 0;
       peers.push(this);
+    }
+    setLocalDescription(...args) {
+      this.described++;
+      return super.setLocalDescription(...args);
     }
   };
 
@@ -29,6 +34,9 @@
 
   window.watch = {
     opened: () => peers.length,
+
+    // How often the connection that was negotiated most was negotiated.
+    negotiated: () => Math.max(0, ...peers.map((p) => p.described)),
     received,
 
     // Whether pictures, and sound where asked for, have come in since the first time this was asked for that name.

@@ -135,7 +135,7 @@ func (c *conversation) offered(p *place, to string, o offer) error {
 	}
 	l := p.line(to)
 	if l == nil {
-		t, err := c.c.Session().OpenTransport(media.TransportOptions{Receive: true, Send: true, Data: peer.Via == Name})
+		t, err := c.c.Session().OpenTransport(media.TransportOptions{Receive: true, Send: true, Data: true})
 		if err != nil {
 			return err
 		}
@@ -165,9 +165,9 @@ func (c *conversation) answerMade(f core.AnswerMade) []dialect.Frame {
 	}
 	l.answered, l.streams, l.tracks = true, o.streams, f.Answer.Tracks
 	p.publish()
-	p.watch(l, f.Answer.Data)
+	paired := p.watch(l, f.Answer.Data)
 	channels := emptyObject
-	if f.Answer.Data && o.channels.kind == object {
+	if paired && o.channels.kind == object {
 		channels = o.channels.raw
 	}
 	return say(encodeMessage(p.room, l.peer, []byte(signalingEvent), encodeAnswer(f.Answer.SDP, o.named(), channels)))
@@ -299,18 +299,21 @@ func (p *place) home() *line {
 	return nil
 }
 
-// watch receives on a line what its peer publishes.
-func (p *place) watch(l *line, data bool) {
+// watch receives on a line what its peer publishes, and tells whether it can
+// have data channels to that peer.
+//
+// A line for data is accepted from whoever it leads to: a browser that has made
+// a channel offers one again and again until it is. But only to somebody with
+// the same kind of client is there anything at the other end of it.
+func (p *place) watch(l *line, data bool) (paired bool) {
 	peer, err := p.me.Lookup(l.peer)
 	if err != nil {
-		return // the peer's leaving is in the mailbox
+		return false // the peer's leaving is in the mailbox
 	}
 	for _, pub := range peer.Publications {
 		p.receive(l, peer.ID, pub.Name)
 	}
-	if data {
-		_ = p.me.Pair(peer.ID, l.transport.ID()) // as for the publications
-	}
+	return data && peer.Via == Name && p.me.Pair(peer.ID, l.transport.ID()) == nil
 }
 
 func (p *place) receive(l *line, peer core.ParticipantID, publication string) {

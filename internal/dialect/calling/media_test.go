@@ -3,9 +3,11 @@ package calling_test
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"switchboard/internal/core"
 	"switchboard/internal/dialect"
 	"switchboard/internal/dialect/talk"
 )
@@ -86,4 +88,42 @@ func readAnswers(t *testing.T, people []*person) (answers int) {
 		}
 	}
 	return answers
+}
+
+// TestDataLineIsAcceptedForEverybody calls somebody who has no data channels. A
+// browser would offer for ever if the line for them were refused; that there is
+// nobody at the other end is said in the answer's channels.
+func TestDataLineIsAcceptedForEverybody(t *testing.T) {
+	inBubble(t, map[string]string{"media": "server"}, func(t *testing.T, s talk.Server) {
+		ada := connect(t, s)
+		defer ada.hangs()
+		ada.says(`{"type":"room_join","room":"r","tid":1}`)
+		ada.told()
+		link, err := s.Hub.Connect(core.ConnectRequest{Via: "another", Access: s.Access, Wake: func() {}, Overflow: func() {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer link.Close()
+		if _, _, err := link.Session().Join(core.JoinRequest{Room: core.NewRoomID(core.DefaultRealm, "r"), Name: "mia", Mode: core.ModeTalk}); err != nil {
+			t.Fatal(err)
+		}
+		sdp, err := json.Marshal(talk.Offer("sendrecv", "audio", "application"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ada.told()
+		ada.says(`{"type":"room_peer_to","room":"r","user":"mia","event":"signaling","tid":2,"data":{"type":"offer","sdp":%s,"streams":{},"channels":{"chat":{}}}}`, sdp)
+		passes(time.Second)
+		all := ada.told()
+		var answer struct {
+			SDP      string
+			Channels map[string]any
+		}
+		if len(all) != 2 || json.Unmarshal(all[1].Data, &answer) != nil {
+			t.Fatalf("told %s", shown(all))
+		}
+		if !strings.Contains(answer.SDP, "m=application 9 ") || len(answer.Channels) != 0 {
+			t.Errorf("want the line accepted and no channel, got %s", all[1].Data)
+		}
+	})
 }
