@@ -34,6 +34,7 @@ func limits(c *config.Limits) core.Limits {
 	l.ParticipantsPerRoom = c.ParticipantsPerRoom
 	l.RoomsPerSession = c.RoomsPerSession
 	l.RoomsOpenedPerSession = c.RoomsOpenedPerSession
+	l.RoomsWatchedPerSession = c.RoomsWatchedPerSession
 	l.TransportsPerSession = c.TransportsPerSession
 	l.PublicationsPerParticipant = c.PublicationsPerParticipant
 	l.SubscriptionsPerSession = c.SubscriptionsPerSession

@@ -288,6 +288,9 @@ type Limits struct {
 	// Rooms that one session has opened and that are still there, also empty ones
 	// that linger. More: `Unavailable`, "too many rooms opened".
 	RoomsOpenedPerSession int `yaml:"rooms_opened_per_session"`
+	// Rooms that one session may watch without being in them. More:
+	// `Unavailable`, "too many rooms watched".
+	RoomsWatchedPerSession int `yaml:"rooms_watched_per_session"`
 	// Media connections of one session. More: `Unavailable`, "too many media
 	// connections".
 	TransportsPerSession int `yaml:"transports_per_session"`

@@ -62,6 +62,7 @@ func defaultLimits() Limits {
 		ParticipantsPerRoom:        1000,
 		RoomsPerSession:            200,
 		RoomsOpenedPerSession:      400,
+		RoomsWatchedPerSession:     2000,
 		TransportsPerSession:       1000,
 		PublicationsPerParticipant: 8,
 		SubscriptionsPerSession:    2000,

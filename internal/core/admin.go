@@ -11,7 +11,7 @@ type Admin struct{ hub *Hub }
 // Admin returns the administrator's verbs.
 func (h *Hub) Admin() Admin { return Admin{h} }
 
-// Rooms describes all open rooms of a realm, sorted by id.
+// Rooms describes all open rooms of a realm that are not hidden, sorted by id.
 func (a Admin) Rooms(realm string) []RoomInfo {
 	a.hub.mu.RLock()
 	var rooms []*Room
@@ -24,7 +24,7 @@ func (a Admin) Rooms(realm string) []RoomInfo {
 	infos := make([]RoomInfo, 0, len(rooms))
 	for _, r := range rooms {
 		r.mu.Lock()
-		if !r.closed {
+		if !r.closed && !r.policy.Hidden {
 			infos = append(infos, r.info(nil))
 		}
 		r.mu.Unlock()

@@ -86,7 +86,7 @@ func (c *Connection) Prove(prove func(context.Context) (Identity, error)) {
 			s.post(newEvent(LoginMade{Err: s.hub.asError("login", s, err)}))
 			return
 		}
-		s.identity.Store(&id)
+		s.become(&id)
 		s.post(newEvent(LoginMade{Identity: id.clone()}))
 	})
 }

@@ -35,7 +35,7 @@ const eventOverhead = 96 // bytes an event costs beside its fact
 func newEvent(f Fact) *Event {
 	message := false
 	switch f.(type) {
-	case MessageSent, Delivered:
+	case MessageSent, UserMessageSent, Delivered:
 		message = true
 	}
 	return &Event{Fact: f, size: f.weight() + eventOverhead, message: message}
@@ -63,9 +63,12 @@ type ParticipantInfo struct {
 	ID           ParticipantID     `json:"id"`
 	Name         string            `json:"name"` // unique in the room, safe as an address
 	Display      string            `json:"display,omitempty"`
-	Via          string            `json:"via,omitempty"` // how they came in, for showing only
+	User         string            `json:"user,omitempty"` // of the room's realm; empty: a guest
+	Via          string            `json:"via,omitempty"`  // how they came in, for showing only
 	Mode         Mode              `json:"mode"`
-	Status       []byte            `json:"status,omitempty"` // opaque
+	Talking      bool              `json:"talking,omitempty"`      // can be heard speaking
+	PushToTalk   bool              `json:"push_to_talk,omitempty"` // is pressed
+	Status       []byte            `json:"status,omitempty"`       // opaque
 	Publications []PublicationInfo `json:"publications,omitempty"`
 }
 
@@ -122,6 +125,8 @@ type (
 		Participant ParticipantID `json:"participant"`
 		Name        string        `json:"name"`
 		Reason      Reason        `json:"reason"`
+		// PushToTalk tells that they left with it pressed.
+		PushToTalk bool `json:"push_to_talk,omitempty"`
 	}
 	// TrackPublished tells the others of a new or changed publication.
 	TrackPublished struct {
@@ -166,6 +171,13 @@ type (
 		Name        string        `json:"name"`
 		Talking     bool          `json:"talking"`
 	}
+	// PushToTalkChanged tells the others that somebody pressed or let go of
+	// push-to-talk, whether they can be heard or not.
+	PushToTalkChanged struct {
+		Room        RoomID          `json:"room"`
+		Participant ParticipantInfo `json:"participant"`
+		On          bool            `json:"on"`
+	}
 )
 
 // TextMessage is the type of messages that are plain text from person to
@@ -178,6 +190,19 @@ type (
 	AnswerMade struct {
 		Transport media.TransportID `json:"transport"`
 		Answer    media.Answer      `json:"answer"`
+		Err       *Error            `json:"err,omitempty"`
+	}
+	// OfferMade is the outcome of [Transport.Offer]. Err is nil or an [Error].
+	OfferMade struct {
+		Transport media.TransportID `json:"transport"`
+		SDP       string            `json:"sdp"`
+		Err       *Error            `json:"err,omitempty"`
+	}
+	// AnswerAccepted is the outcome of [Transport.Accept]. Err is nil or an
+	// [Error].
+	AnswerAccepted struct {
+		Transport media.TransportID `json:"transport"`
+		Answer    media.Answer      `json:"answer"` // without SDP
 		Err       *Error            `json:"err,omitempty"`
 	}
 	// CandidateFound is a candidate of the server's.
@@ -277,7 +302,7 @@ type (
 )
 
 func (i ParticipantInfo) weight() int {
-	n := 64 + len(i.Name) + len(i.Display) + len(i.Status)
+	n := 64 + len(i.Name) + len(i.Display) + len(i.User) + len(i.Status)
 	for _, p := range i.Publications {
 		n += 64 + len(p.Name) + len(p.Source)
 	}
@@ -309,7 +334,10 @@ func (f RoomDataChanged) weight() int    { return len(f.Room) + dataWeight(f.Dat
 func (f RoomClosed) weight() int         { return len(f.Room) + 32*len(f.Names) }
 func (f MessageSent) weight() int        { return len(f.Room) + len(f.FromName) + len(f.Type) + len(f.Body) }
 func (f TalkingChanged) weight() int     { return len(f.Room) + len(f.Name) + 32 }
+func (f PushToTalkChanged) weight() int  { return len(f.Room) + f.Participant.weight() }
 func (f AnswerMade) weight() int         { return len(f.Answer.SDP) }
+func (f OfferMade) weight() int          { return len(f.SDP) }
+func (f AnswerAccepted) weight() int     { return 64 * len(f.Answer.Tracks) }
 func (f CandidateFound) weight() int     { return len(f.Candidate.Candidate) }
 func (f TransportConnected) weight() int { return 32 }
 func (f TransportFailed) weight() int    { return len(f.Reason) }

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -15,15 +16,22 @@ import (
 type engine struct {
 	sink media.Sink
 
-	mu    sync.Mutex
-	rooms map[reception]media.Reception // guarded by mu
-	seen  map[reception]uint64          // newest revision; guarded by mu
-	open  map[media.TransportID]bool    // guarded by mu
+	mu     sync.Mutex
+	rooms  map[reception]media.Reception // guarded by mu
+	voices map[voice]media.Voice         // guarded by mu
+	spoken map[voice]uint64              // newest revision; guarded by mu
+	seen   map[reception]uint64          // newest revision; guarded by mu
+	open   map[media.TransportID]bool    // guarded by mu
 }
 
 type reception struct {
 	room media.RoomID
 	to   media.TransportID
+}
+
+type voice struct {
+	room  media.RoomID
+	track media.TrackID
 }
 
 func (e *engine) Open(id media.TransportID, _ media.TransportOptions) (media.Transport, error) {
@@ -42,12 +50,28 @@ func (e *engine) Apply(r media.Routes) {
 			continue
 		}
 		e.seen[key] = r.Revision
-		if len(rec.Forward)+len(rec.Data) == 0 {
+		if len(rec.Forward)+len(rec.Data)+rec.Mix == 0 {
 			delete(e.rooms, key)
 		} else {
 			e.rooms[key] = rec
 		}
 	}
+	for _, v := range r.Voices {
+		key := voice{r.Room, v.Track}
+		if r.Revision < e.spoken[key] {
+			continue
+		}
+		e.spoken[key] = r.Revision
+		if v.In {
+			e.voices[key] = v
+		} else {
+			delete(e.voices, key)
+		}
+	}
+}
+
+func (e *engine) Play(media.TransportID, media.PlayRequest) (media.Player, error) {
+	return nil, fmt.Errorf("%w: this engine has no files", media.ErrFile)
 }
 
 func (e *engine) Close() error { return nil }
@@ -74,7 +98,7 @@ func (e *engine) openTransports() int {
 func (e *engine) routes() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.rooms)
+	return len(e.rooms) + len(e.voices)
 }
 
 type transport struct {
@@ -85,6 +109,14 @@ type transport struct {
 func (t *transport) Answer(context.Context, string) (media.Answer, error) {
 	return media.Answer{SDP: "answer", Tracks: tracksOf(t.id)}, nil
 }
+func (t *transport) Offer(context.Context, []media.Line) (string, error) { return "offer", nil }
+func (t *transport) Accept(_ context.Context, answer string) (media.Answer, error) {
+	if answer != "answer" {
+		return media.Answer{}, media.ErrDescription
+	}
+	return media.Answer{Tracks: tracksOf(t.id)}, nil
+}
+func (t *transport) SetVideoKbps(int)                   {}
 func (t *transport) AddCandidate(media.Candidate) error { return nil }
 func (t *transport) RequestKeyframe()                   {}
 func (t *transport) Stats() media.Stats                 { return media.Stats{} }
@@ -120,7 +152,7 @@ type house struct {
 
 func newHouse(t testing.TB, change func(*core.Options)) *house {
 	t.Helper()
-	e := &engine{rooms: map[reception]media.Reception{}, seen: map[reception]uint64{}, open: map[media.TransportID]bool{}}
+	e := &engine{rooms: map[reception]media.Reception{}, voices: map[voice]media.Voice{}, spoken: map[voice]uint64{}, seen: map[reception]uint64{}, open: map[media.TransportID]bool{}}
 	o := core.Options{Limits: core.DefaultLimits(), Log: slog.New(slog.DiscardHandler),
 		Media: func(s media.Sink) (media.Engine, error) { e.sink = s; return e, nil }}
 	if change != nil {

@@ -42,6 +42,7 @@ type Hub struct {
 	keys        map[SessionKey]*Session          // guarded by mu
 	rooms       map[RoomID]*Room                 // guarded by mu
 	resting     list.List                        // of *Room: empty ones that linger, the longest first; guarded by mu
+	users       map[userKey][]*Session           // those logged in; guarded by mu
 	transports  map[media.TransportID]*Transport // guarded by mu
 	directories map[DirectoryID]*directory       // guarded by mu
 	draining    bool                             // no new sessions; guarded by mu
@@ -53,7 +54,7 @@ func NewHub(o Options) (*Hub, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	h := &Hub{limits: o.Limits, refused: newRefusals(), log: o.Log, auth: o.Auth, slots: make(chan struct{}, max(1, o.Limits.NegotiationsAtOnce)),
 		ctx: ctx, cancel: cancel,
-		sessions: map[SessionID]*Session{}, keys: map[SessionKey]*Session{}, rooms: map[RoomID]*Room{},
+		sessions: map[SessionID]*Session{}, keys: map[SessionKey]*Session{}, rooms: map[RoomID]*Room{}, users: map[userKey][]*Session{},
 		transports: map[media.TransportID]*Transport{}, directories: map[DirectoryID]*directory{}}
 	if h.auth == nil {
 		h.auth = nobody{}
@@ -103,6 +104,7 @@ func (h *Hub) removeSession(s *Session) {
 	defer h.mu.Unlock()
 	delete(h.sessions, s.id)
 	delete(h.keys, s.key)
+	h.leaveUser(s)
 }
 
 func (h *Hub) session(id SessionID) *Session {
@@ -133,6 +135,8 @@ func (h *Hub) Post(e media.Event) {
 		t.session.post(newEvent(TransportConnected{t.id}))
 	case media.Failed:
 		t.session.post(newEvent(TransportFailed{t.id, e.Reason, e.Goodbye}))
+	case media.PlayEnded:
+		t.session.post(newEvent(PlayEnded{t.id, e.Reason}))
 	case media.TalkingChanged:
 		t.talking(e.Track, e.Talking)
 	}

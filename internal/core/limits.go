@@ -10,6 +10,7 @@ type Limits struct {
 	ParticipantsPerRoom        int
 	RoomsPerSession            int // entered
 	RoomsOpenedPerSession      int // made by it and still there, lingering ones included
+	RoomsWatchedPerSession     int
 	TransportsPerSession       int
 	PublicationsPerParticipant int
 	SubscriptionsPerSession    int
@@ -37,6 +38,7 @@ func DefaultLimits() Limits {
 		ParticipantsPerRoom:        1_000,
 		RoomsPerSession:            200,
 		RoomsOpenedPerSession:      400,
+		RoomsWatchedPerSession:     2_000,
 		TransportsPerSession:       1_000,
 		PublicationsPerParticipant: 8,
 		SubscriptionsPerSession:    2_000,

@@ -87,6 +87,10 @@ type Participant struct {
 	publications  []*publication                      // guarded by room.mu, in order
 	subscriptions map[SubscriptionID]*subscription    // guarded by room.mu
 	pairs         map[ParticipantID]media.TransportID // see Pair; guarded by room.mu
+	mix           *mixSubscription                    // nil: hears no mix; guarded by room.mu
+	gate          media.Gate                          // see PushToTalk; guarded by room.mu
+	sounding      bool                                // as media says; guarded by room.mu
+	talking       bool                                // sounding where others hear it; guarded by room.mu
 }
 
 // Join enters a room and returns the place and the room as it was just before:
@@ -157,7 +161,9 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 		}
 		room.tell(ParticipantJoined{Room: room.id, Participant: p.info()}, nil)
 		room.participants = append(room.participants, p)
+		room.lately = append(room.lately, p)
 		room.names[p.name] = p
+		room.seat(s, 1)
 		room.rouse()
 	}
 	a := room.settle(fresh && err != nil) // a room made for a join that failed goes again
@@ -232,7 +238,8 @@ func (r *Room) freeName(name string) string {
 
 // info describes the participant. Callers hold the room's lock.
 func (p *Participant) info() ParticipantInfo {
-	i := ParticipantInfo{ID: p.id, Name: p.name, Display: p.display, Via: p.session.via, Mode: p.mode, Status: p.status}
+	i := ParticipantInfo{ID: p.id, Name: p.name, Display: p.display, User: p.session.identity.Load().User, Via: p.session.via,
+		Mode: p.mode, Talking: p.talking, PushToTalk: p.gate == media.GateOpen, Status: p.status}
 	for _, pub := range p.publications {
 		i.Publications = append(i.Publications, pub.info())
 	}
@@ -335,7 +342,7 @@ func (p *Participant) SetMode(m Mode) error {
 	}
 	p.mode = m
 	p.room.tell(ParticipantChanged{Room: p.room.id, Participant: p.info()}, p)
-	routes := p.room.routesAround(p)
+	routes := p.room.settleTalking(p, p.room.routesAround(p))
 	p.room.mu.Unlock()
 	p.room.hub.apply(routes)
 	return nil

@@ -63,24 +63,34 @@ func (p *Participant) Publish(r PublishRequest) (PublicationInfo, error) {
 	if err := p.here(); err != nil {
 		return PublicationInfo{}, err
 	}
-	defer p.room.mu.Unlock()
-	if p.mode == ModeInvited {
-		return PublicationInfo{}, errOnlyInvited(p)
-	}
-	if p.room.policy.Media != MediaServer {
-		return PublicationInfo{}, failure(Denied, AboutRoom, "the server carries no media in room '%s'", p.room.id.Name())
-	}
-	if p.published(r.Name) != nil {
-		return PublicationInfo{}, failure(Conflict, AboutPublication, "stream '%s' is published already", r.Name)
-	}
-	if len(p.publications) >= limits.PublicationsPerParticipant {
-		return PublicationInfo{}, p.room.hub.beyond("publications_per_participant", Unavailable, "too many streams: at most %d", limits.PublicationsPerParticipant)
+	info, routes, err := p.publish(&r)
+	p.room.mu.Unlock()
+	p.room.hub.apply(routes)
+	return info, err
+}
+
+// publish enters the publication. Callers hold the room's lock.
+func (p *Participant) publish(r *PublishRequest) (info PublicationInfo, routes media.Routes, err error) {
+	limits := p.room.hub.limits
+	switch {
+	case p.mode == ModeInvited:
+		return info, routes, errOnlyInvited(p)
+	case p.room.policy.Media != MediaServer:
+		return info, routes, failure(Denied, AboutRoom, "the server carries no media in room '%s'", p.room.id.Name())
+	case p.published(r.Name) != nil:
+		return info, routes, failure(Conflict, AboutPublication, "stream '%s' is published already", r.Name)
+	case len(p.publications) >= limits.PublicationsPerParticipant:
+		return info, routes, p.room.hub.beyond("publications_per_participant", Unavailable, "too many streams: at most %d", limits.PublicationsPerParticipant)
 	}
 	pub := &publication{id: PublicationID(newID("b")), name: r.Name, source: r.Source, participant: p,
 		transport: r.Transport, tracks: slices.Clone(r.Tracks), muted: map[media.Kind]bool{}}
 	p.publications = append(p.publications, pub)
 	p.room.tell(TrackPublished{Room: p.room.id, Publication: pub.info(), Participant: p.info()}, p)
-	return pub.info(), nil
+	routes = p.room.withVoices(media.Routes{Room: p.room.id.media()}, p)
+	if pub.has(media.Video) {
+		routes = p.room.withPictures(routes)
+	}
+	return pub.info(), routes, nil
 }
 
 // published returns the participant's publication of a name, or nil. Callers
@@ -124,7 +134,10 @@ func (p *Participant) Mute(name string, kind media.Kind, muted bool) error {
 		return failure(NotFound, AboutPublication, "no stream '%s' is published", name)
 	}
 	pub.muted[kind] = muted
-	routes := p.room.routesFor(pub.receivers)
+	routes := p.room.settleTalking(p, p.room.withVoices(p.room.routesFor(pub.receivers), p))
+	if kind == media.Video {
+		routes = p.room.withPictures(routes)
+	}
 	p.room.mu.Unlock()
 	p.room.hub.apply(routes)
 	return nil
@@ -249,7 +262,9 @@ func (r *Room) unpublish(pub *publication) media.Routes {
 		r.dropSubscription(s)
 	}
 	r.tell(TrackUnpublished{Room: r.id, Publication: pub.info(), Participant: p.info()}, p)
-	return r.routesFor(lost)
+	p.sounding = p.sounding && slices.ContainsFunc(p.publications, func(o *publication) bool { return o.has(media.Audio) })
+	routes := r.settleTalking(p, withoutVoices(r.routesFor(lost), pub))
+	return r.withPictures(routes)
 }
 
 // addSubscription enters a subscription everywhere. Callers hold r.mu.

@@ -2,6 +2,7 @@ package core
 
 import (
 	"container/list"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +40,8 @@ type Policy struct {
 	Inviting Circle `json:"inviting,omitempty"`
 	// Persistent rooms stay when the last participant leaves.
 	Persistent bool `json:"persistent,omitempty"`
+	// Hidden rooms are not listed by [Admin.Rooms]: they belong to somebody.
+	Hidden bool `json:"hidden,omitempty"`
 	// Linger keeps an empty room, with its data, for a while.
 	Linger time.Duration `json:"linger,omitempty"`
 	// Secret is what newcomers must show; empty: nothing.
@@ -56,9 +59,13 @@ type Room struct {
 	mu           sync.Mutex
 	policy       Policy                                  // guarded by mu
 	participants []*Participant                          // in order of joining; guarded by mu
+	lately       []*Participant                          // the same, who was shown last first; see speaker.go; guarded by mu
 	names        map[string]*Participant                 // guarded by mu
+	watchers     map[*Session]struct{}                   // see Session.WatchRoom; guarded by mu
+	seats        map[*Session]int                        // places of each session; guarded by mu
 	data         map[string][]byte                       // guarded by mu
 	receivers    map[media.TransportID][]*subscription   // by receiving transport; guarded by mu
+	hearers      map[media.TransportID][]*Participant    // who hears the mix, by transport; guarded by mu
 	paired       map[media.TransportID]media.TransportID // both ways, see Participant.Pair; guarded by mu
 	revision     uint64                                  // of routes; guarded by mu
 	listings     []*listing                              // directories it is announced in, in order; guarded by mu
@@ -123,6 +130,7 @@ type aftermath struct {
 	freed  []DirectoryID // directories that have to forget the room
 	closed bool
 	gone   []*Participant // whose sessions have to forget their places
+	unseen []*Session     // who watched the room
 }
 
 // after does it. Callers do not hold r.mu.
@@ -134,19 +142,28 @@ func (r *Room) after(a aftermath) {
 			p.invitation.decline(p.session, ReasonClosed, nil)
 		}
 	}
+	for _, s := range a.unseen {
+		s.forgetRoom(r)
+	}
 	r.hub.withdraw(r, a.freed)
 	if a.closed {
 		r.hub.log.Info("room closed", "room", r.id)
 	}
 }
 
-// tell posts a fact to everybody in the room but one, and to those who watch
-// the room in a directory if it is of interest there. Callers hold r.mu.
+// tell posts a fact to everybody in the room but one, to those who watch it, and
+// to those who watch it in a directory if it is of interest there. Callers hold
+// r.mu.
 func (r *Room) tell(f Fact, but *Participant) {
 	e := newEvent(f)
 	for _, p := range r.participants {
 		if p != but {
 			p.session.post(e)
+		}
+	}
+	for s := range r.watchers {
+		if r.seats[s] == 0 {
+			s.post(e)
 		}
 	}
 	switch f.(type) {
@@ -186,13 +203,15 @@ func (r *Room) remove(p *Participant, why Reason, told bool) {
 func (r *Room) vacate(p *Participant, why Reason, told bool) media.Routes {
 	i := slices.Index(r.participants, p)
 	r.participants = slices.Delete(r.participants, i, i+1)
+	r.lately = slices.DeleteFunc(r.lately, func(o *Participant) bool { return o == p })
 	delete(r.names, p.name)
 	routes := r.routesWithout(p)
-	fact := ParticipantLeft{Room: r.id, Participant: p.id, Name: p.name, Reason: why}
+	fact := ParticipantLeft{Room: r.id, Participant: p.id, Name: p.name, Reason: why, PushToTalk: p.gate == media.GateOpen}
 	r.tell(fact, nil)
 	if !told {
 		p.session.post(newEvent(fact))
 	}
+	r.seat(p.session, -1)
 	return routes
 }
 
@@ -204,7 +223,7 @@ func (r *Room) settle(unused bool) (a aftermath) {
 	}
 	a.freed = r.unlist()
 	if r.policy.Linger <= 0 || unused {
-		r.shut()
+		a.unseen = r.shut()
 		a.closed = true
 		return a
 	}
@@ -224,7 +243,7 @@ func (r *Room) expire(times int) {
 	over := aftermath{closed: r.linger != nil && (times == 0 || r.lingered == times) && len(r.participants) == 0}
 	if over.closed {
 		over.freed = r.unlist() // somebody may have listed it while it was empty
-		r.shut()
+		over.unseen = r.shut()
 	}
 	r.mu.Unlock()
 	r.after(over)
@@ -244,10 +263,10 @@ func (r *Room) rouse() {
 	r.resting = nil
 }
 
-// shut marks an empty room closed and takes it out of the hub. Callers hold
-// r.mu. Taking the hub's lock here is safe because nobody waits for a room
+// shut marks an empty room closed and takes it out of the hub. It tells those
+// who watched it, and returns them. Callers hold r.mu. Taking the hub's lock here is safe because nobody waits for a room
 // while holding that.
-func (r *Room) shut() {
+func (r *Room) shut() []*Session {
 	r.closed = true
 	r.rouse()
 	r.hub.mu.Lock()
@@ -256,6 +275,12 @@ func (r *Room) shut() {
 	if r.openedBy != nil {
 		r.openedBy.opened.Add(-1)
 	}
+	watched := slices.Collect(maps.Keys(r.watchers))
+	if len(watched) > 0 {
+		r.tell(RoomClosed{Room: r.id, Reason: ReasonClosed}, nil)
+	}
+	r.watchers = nil
+	return watched
 }
 
 // opening counts a room that is made for the session, or for nobody (nil).
@@ -283,15 +308,19 @@ func (r *Room) close(why Reason) Policy {
 		closed.Names = append(closed.Names, p.name)
 	}
 	r.tell(closed, nil)
+	told := slices.Collect(maps.Keys(r.watchers))
+	r.watchers = nil
 	a := aftermath{gone: r.participants, closed: true, routes: media.Routes{Room: r.id.media()}}
-	r.participants, r.names = nil, map[string]*Participant{}
+	r.participants, r.lately, r.names, r.seats = nil, nil, map[string]*Participant{}, nil
 	for _, p := range a.gone {
 		routes := r.routesWithout(p)
 		a.routes.Revision = routes.Revision
 		a.routes.Receptions = append(a.routes.Receptions, routes.Receptions...)
+		a.routes.Voices = append(a.routes.Voices, routes.Voices...)
 	}
 	a.freed = r.unlist()
 	r.shut()
+	a.unseen = told
 	r.mu.Unlock()
 	r.after(a)
 	return policy

@@ -28,6 +28,16 @@ func (r *Room) routesFor(subs []*subscription) media.Routes {
 // r.mu.
 func (r *Room) reception(to media.TransportID) media.Reception {
 	rec := media.Reception{To: to}
+	pictures := false
+	for _, p := range r.hearers[to] {
+		if p.mode == ModeListen || p.mode == ModeTalk {
+			rec.Mix = max(rec.Mix, p.mix.volume)
+			pictures = pictures || p.mix.video
+		}
+	}
+	if track, ok := r.speaker(to); ok && pictures {
+		rec.Forward = append(rec.Forward, track)
+	}
 	for _, s := range r.receivers[to] {
 		if s.participant.mode == ModeNone || s.participant.mode == ModeInvited {
 			continue
@@ -62,7 +72,40 @@ func (r *Room) routesAround(p *Participant) media.Routes {
 	for _, s := range p.subscriptions {
 		touched = append(touched, s)
 	}
-	return r.routesFor(touched)
+	routes := r.withVoices(r.routesFor(touched), p)
+	if p.mix != nil && !slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == p.mix.transport }) {
+		routes.Receptions = append(routes.Receptions, r.reception(p.mix.transport))
+	}
+	return r.withPictures(routes)
+}
+
+// withVoices adds to routes what of a participant is in the mix. Callers hold
+// r.mu.
+func (r *Room) withVoices(routes media.Routes, p *Participant) media.Routes {
+	for _, pub := range p.publications {
+		for _, t := range pub.tracks {
+			if t.Kind == media.Audio {
+				in := p.mode == ModeTalk && !pub.muted[media.Audio]
+				routes.Voices = append(routes.Voices, media.Voice{Track: t.ID, From: pub.transport, In: in, Gate: p.gate})
+			}
+		}
+	}
+	if len(routes.Voices) > 0 && routes.Revision == 0 {
+		r.revision++
+		routes.Revision = r.revision
+	}
+	return routes
+}
+
+// withoutVoices adds to routes that a publication is no longer in the mix.
+// Callers hold r.mu and have set a revision.
+func withoutVoices(routes media.Routes, pub *publication) media.Routes {
+	for _, t := range pub.tracks {
+		if t.Kind == media.Audio {
+			routes.Voices = append(routes.Voices, media.Voice{Track: t.ID, From: pub.transport})
+		}
+	}
+	return routes
 }
 
 // routesWithout takes all publications and subscriptions of a participant out
@@ -70,7 +113,8 @@ func (r *Room) routesAround(p *Participant) media.Routes {
 // no other event is posted. Callers hold r.mu.
 func (r *Room) routesWithout(p *Participant) media.Routes {
 	var lost []*subscription
-	for _, pub := range p.publications {
+	published := p.publications
+	for _, pub := range published {
 		lost = append(lost, pub.receivers...)
 	}
 	p.publications = nil
@@ -84,17 +128,24 @@ func (r *Room) routesWithout(p *Participant) media.Routes {
 	}
 	unpaired := r.unpairAll(p, "")
 	routes := r.routesFor(lost)
+	for _, pub := range published {
+		routes = withoutVoices(routes, pub)
+	}
+	if p.mix != nil {
+		unpaired = append(unpaired, p.mix.transport)
+		r.dropMix(p)
+	}
 	for _, t := range unpaired {
 		if !slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == t }) {
 			routes.Receptions = append(routes.Receptions, r.reception(t))
 		}
 	}
-	return routes
+	return r.withPictures(routes)
 }
 
 // apply hands routes to the media engine. Callers hold no lock.
 func (h *Hub) apply(routes media.Routes) {
-	if len(routes.Receptions) > 0 {
+	if len(routes.Receptions)+len(routes.Voices) > 0 {
 		h.engine.Apply(routes)
 	}
 }

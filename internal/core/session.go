@@ -33,6 +33,7 @@ type Session struct {
 	participants map[ParticipantID]*Participant   // guarded by mu
 	joining      int                              // places reserved; guarded by mu
 	transports   map[media.TransportID]*Transport // guarded by mu
+	watched      map[RoomID]*Room                 // guarded by mu
 	directories  map[DirectoryID]*stay            // watched or announced in; guarded by mu
 	calls        []*call                          // in order of beginning; guarded by mu
 	entries      uint64                           // counts what the session entered; guarded by mu
@@ -156,11 +157,14 @@ func (s *Session) End(why Reason) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	transports, calls, exits := s.transports, s.calls, s.exits(why)
-	s.participants, s.transports, s.directories, s.calls = nil, nil, nil, nil
+	transports, watched, calls, exits := s.transports, s.watched, s.calls, s.exits(why)
+	s.participants, s.transports, s.watched, s.directories, s.calls = nil, nil, nil, nil, nil
 	s.mu.Unlock()
 
 	s.hub.removeSession(s)
+	for _, r := range watched {
+		r.unwatch(s)
+	}
 	invited := s.giveUp(calls, why)
 	for _, e := range exits {
 		e.leave()

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 
@@ -15,55 +16,60 @@ import (
 type Transport struct {
 	id      media.TransportID
 	session *Session
-	media   media.Transport
+	media   media.Transport // set once in open, as is closer
 
-	mu         sync.Mutex
-	offers     []string // waiting to be answered, in order; guarded by mu
-	answering  bool     // guarded by mu
-	candidates int      // taken so far; guarded by mu
-	closed     bool     // guarded by mu
+	mu          sync.Mutex
+	steps       []step    // waiting to be done, in order; guarded by mu
+	negotiating bool      // guarded by mu
+	candidates  int       // taken so far; guarded by mu
+	closed      bool      // guarded by mu
+	closer      io.Closer // guarded by mu; nil while being opened
 }
+
+// step is one slow thing to do about descriptions; it returns what to tell.
+type step func(context.Context) Fact
 
 // OpenTransport makes a transport for the session. It fails with kind
 // Unavailable beyond the limits.
 func (s *Session) OpenTransport(o media.TransportOptions) (*Transport, error) {
 	t := &Transport{id: media.TransportID(newID("t")), session: s}
-	if err := s.keep(t); err != nil {
-		return nil, err
-	}
-	m, err := s.hub.openMedia(t, o)
+	err := s.open(t, func() (media.Transport, io.Closer, error) {
+		m, err := s.hub.engine.Open(t.id, o)
+		return m, m, err
+	})
 	if err != nil {
-		s.drop(t)
 		return nil, s.hub.asError("open transport", s, err)
 	}
-	if m != nil {
-		return t, nil
-	}
-	return nil, errSessionEnded
+	return t, nil
 }
 
-// openMedia makes the engine's side of a transport and enters it where the
-// engine's events look for it.
-func (h *Hub) openMedia(t *Transport, o media.TransportOptions) (media.Transport, error) {
+// open makes the engine's side of a transport, which is all that closes, and
+// enters it where the session and the engine's events look for it.
+func (s *Session) open(t *Transport, make func() (media.Transport, io.Closer, error)) error {
+	if err := s.keep(t); err != nil {
+		return err
+	}
+	h := s.hub
 	h.mu.Lock()
 	h.transports[t.id] = t
 	h.mu.Unlock()
-	m, err := h.engine.Open(t.id, o)
+	m, closer, err := make()
 	if err != nil {
+		s.drop(t)
 		h.mu.Lock()
 		delete(h.transports, t.id)
 		h.mu.Unlock()
-		return nil, err
+		return err
 	}
 	t.mu.Lock()
-	t.media = m
+	t.media, t.closer = m, closer
 	closed := t.closed
 	t.mu.Unlock()
 	if closed { // the session ended meanwhile
 		t.release()
-		return nil, nil
+		return errSessionEnded
 	}
-	return m, nil
+	return nil
 }
 
 func (s *Session) keep(t *Transport) error {
@@ -98,47 +104,80 @@ func (s *Session) owns(id media.TransportID) bool {
 func (t *Transport) ID() media.TransportID { return t.id }
 
 // Answer takes the peer's offer. It returns at once; the outcome is an
-// AnswerMade event. Offers on one transport are answered in order.
+// AnswerMade event. Descriptions of one transport are worked on in order.
+// Errors: Invalid (too long), NotFound (closed), Unavailable (too many wait).
 func (t *Transport) Answer(offer string) error {
-	if most := t.session.hub.limits.OfferBytes; len(offer) > most {
+	return t.negotiate(offer, func(ctx context.Context) Fact {
+		answer, err := t.media.Answer(ctx, offer)
+		if err != nil {
+			return AnswerMade{Transport: t.id, Err: t.session.hub.mediaError(t, err)}
+		}
+		return AnswerMade{Transport: t.id, Answer: answer}
+	})
+}
+
+// Offer makes an offer to the peer with these lines. It returns at once; the
+// outcome is an OfferMade event. Errors as of [Transport.Answer].
+func (t *Transport) Offer(lines ...media.Line) error {
+	return t.negotiate("", func(ctx context.Context) Fact {
+		sdp, err := t.media.Offer(ctx, lines)
+		if err != nil {
+			return OfferMade{Transport: t.id, Err: t.session.hub.mediaError(t, err)}
+		}
+		return OfferMade{Transport: t.id, SDP: sdp}
+	})
+}
+
+// Accept takes the peer's answer to the latest offer. It returns at once; the
+// outcome is an AnswerAccepted event. Errors as of [Transport.Answer].
+func (t *Transport) Accept(answer string) error {
+	return t.negotiate(answer, func(ctx context.Context) Fact {
+		got, err := t.media.Accept(ctx, answer)
+		if err != nil {
+			return AnswerAccepted{Transport: t.id, Err: t.session.hub.mediaError(t, err)}
+		}
+		return AnswerAccepted{Transport: t.id, Answer: got}
+	})
+}
+
+// negotiate does a step about a description of the peer's after those that wait.
+func (t *Transport) negotiate(description string, do step) error {
+	if most := t.session.hub.limits.OfferBytes; len(description) > most {
 		return t.session.hub.beyond("offer_bytes", Invalid, "a session description can have at most %d bytes", most)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.closed:
-		return failure(NotFound, AboutTransport, "the media connection is closed")
-	case len(t.offers) >= 4:
+		return errTransportClosed
+	case len(t.steps) >= 4:
 		return t.session.hub.beyond("offers_per_transport", Unavailable, "too many offers are waiting to be answered")
 	}
-	t.offers = append(t.offers, offer)
-	if !t.answering {
-		t.answering = true
-		t.session.hub.run(t.answerAll)
+	t.steps = append(t.steps, do)
+	if !t.negotiating {
+		t.negotiating = true
+		t.session.hub.run(t.negotiateAll)
 	}
 	return nil
 }
 
-// answerAll answers the waiting offers in order until there are none.
-func (t *Transport) answerAll(ctx context.Context) {
+// negotiateAll does the waiting steps in order until there are none.
+func (t *Transport) negotiateAll(ctx context.Context) {
 	for {
 		t.mu.Lock()
-		if t.closed || len(t.offers) == 0 {
-			t.answering, t.offers = false, nil
+		if t.closed || len(t.steps) == 0 {
+			t.negotiating, t.steps = false, nil
 			t.mu.Unlock()
 			return
 		}
-		offer := t.offers[0]
-		t.offers = t.offers[1:]
+		do := t.steps[0]
+		t.steps = t.steps[1:]
 		t.mu.Unlock()
-		answer, err := t.media.Answer(ctx, offer)
-		made := AnswerMade{Transport: t.id, Answer: answer}
-		if err != nil {
-			made = AnswerMade{Transport: t.id, Err: t.session.hub.mediaError(t, err)}
-		}
-		t.session.post(newEvent(made))
+		t.session.post(newEvent(do(ctx)))
 	}
 }
+
+var errTransportClosed = failure(NotFound, AboutTransport, "the media connection is closed")
 
 // mediaError says what a transport failed with as a caller's error where it is
 // one.
@@ -149,7 +188,7 @@ func (h *Hub) mediaError(t *Transport, err error) *Error {
 	case errors.Is(err, media.ErrState):
 		return failure(Conflict, AboutTransport, "%v", err)
 	case errors.Is(err, media.ErrClosed):
-		return failure(NotFound, AboutTransport, "the media connection is closed")
+		return errTransportClosed
 	}
 	return h.asError("answer", t.session, err)
 }
@@ -162,7 +201,7 @@ func (t *Transport) AddCandidate(c media.Candidate) error {
 	switch {
 	case t.closed:
 		t.mu.Unlock()
-		return failure(NotFound, AboutTransport, "the media connection is closed")
+		return errTransportClosed
 	case t.candidates >= most:
 		t.mu.Unlock()
 		return t.session.hub.beyond("candidates_per_transport", Unavailable, "too many candidates: at most %d", most)
@@ -174,6 +213,13 @@ func (t *Transport) AddCandidate(c media.Candidate) error {
 	}
 	return nil
 }
+
+// SetVideoKbps bounds the video bitrate asked of the peer from now on, in
+// kbit/s; 0 sets no bound.
+func (t *Transport) SetVideoKbps(kbps int) { t.media.SetVideoKbps(kbps) }
+
+// RequestKeyframe asks the peer for a key frame of every video it sends.
+func (t *Transport) RequestKeyframe() { t.media.RequestKeyframe() }
 
 // Stats returns the transport's counters.
 func (t *Transport) Stats() media.Stats { return t.media.Stats() }
@@ -206,6 +252,10 @@ func (p *Participant) disconnect(id media.TransportID) {
 		}
 		routes = append(routes, p.room.routesFor(lost))
 	}
+	if p.mix != nil && p.mix.transport == id {
+		p.room.dropMix(p)
+		routes = append(routes, p.room.routesTo([]media.TransportID{id}))
+	}
 	if lost := p.room.unpairAll(p, id); len(lost) > 0 {
 		routes = append(routes, p.room.routesTo(lost))
 	}
@@ -220,14 +270,14 @@ func (p *Participant) disconnect(id media.TransportID) {
 func (t *Transport) release() {
 	t.mu.Lock()
 	t.closed = true
-	m := t.media
+	m := t.closer
 	t.mu.Unlock()
 	h := t.session.hub
 	h.mu.Lock()
 	delete(h.transports, t.id)
 	h.mu.Unlock()
 	if m == nil {
-		return // still being opened; openMedia releases it
+		return // still being opened; open releases it
 	}
 	if err := m.Close(); err != nil {
 		h.log.Warn("transport did not close cleanly", "session", t.session.id, "error", err)
@@ -241,15 +291,15 @@ func (t *Transport) talking(track media.TrackID, on bool) {
 	}
 }
 
+// talking notes that a track of a participant's began or stopped to sound.
 func (r *Room) talking(p *Participant, track media.TrackID, on bool) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, pub := range p.publications {
-		for _, t := range pub.tracks {
-			if t.ID == track {
-				r.tell(TalkingChanged{Room: r.id, Participant: p.id, Name: p.name, Talking: on}, nil)
-				return
-			}
-		}
+	if r.names[p.name] != p || !slices.ContainsFunc(p.publications, func(pub *publication) bool { return pub.carries(track) }) {
+		r.mu.Unlock()
+		return
 	}
+	p.sounding = on
+	routes := r.settleTalking(p, media.Routes{Room: r.id.media()})
+	r.mu.Unlock()
+	r.hub.apply(routes)
 }

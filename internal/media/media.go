@@ -60,12 +60,18 @@ var (
 	ErrState = errors.New("transport is in the wrong state")
 	// ErrClosed says that the transport or the engine has been closed.
 	ErrClosed = errors.New("transport is closed")
+	// ErrFile says that there is no such file to play, or that it cannot be
+	// played. The wrapping error's text is safe to show.
+	ErrFile = errors.New("file cannot be played")
 )
 
 // Engine carries media. There is one in a server; tests use a fake.
 type Engine interface {
 	// Open makes a transport. It does not wait for the network.
 	Open(id TransportID, o TransportOptions) (Transport, error)
+	// Play opens a file as if a peer sent it: its tracks can be published and
+	// routed like a transport's. It reads the file's beginning. Errors: ErrFile.
+	Play(id TransportID, r PlayRequest) (Player, error)
 	// Apply brings the routes up to what is given. It never waits for the
 	// network or for another room; see [Routes] for order.
 	Apply(Routes)
@@ -84,6 +90,15 @@ type TransportOptions struct {
 	Send bool
 	// Data accepts an SCTP line. Without it such a line is refused.
 	Data bool
+	// Mix makes the first audio line on which the peer receives carry the mix of
+	// the rooms that the transport hears, and comfort noise while it hears none,
+	// so that the stream never pauses. Without it a mix takes that line only
+	// while some reception has one.
+	Mix bool
+	// Plain speaks RTP without encryption and ICE (RFC 3551), on a port of the
+	// transport's own, with addresses taken from the descriptions: for gateways
+	// in a network that is trusted.
+	Plain bool
 	// VideoKbps bounds the video bitrate asked of the peer, in kbit/s; 0 sets no
 	// bound.
 	VideoKbps int
@@ -100,6 +115,16 @@ type Transport interface {
 	// candidates known so far. A later offer on the same transport is a
 	// renegotiation. Errors: ErrDescription, ErrState, ErrClosed.
 	Answer(ctx context.Context, offer string) (Answer, error)
+	// Offer makes an offer with these lines, complete with the candidates known
+	// so far. It is what begins a transport whose peer does not offer; a later
+	// offer renegotiates and repeats the lines there were, in order, before new
+	// ones. Errors: ErrState, ErrClosed.
+	Offer(ctx context.Context, lines []Line) (string, error)
+	// Accept takes the peer's answer to the latest offer. The answer's SDP is
+	// empty in what it returns. Errors: ErrDescription, ErrState, ErrClosed.
+	Accept(ctx context.Context, answer string) (Answer, error)
+	// SetVideoKbps changes the bound of [TransportOptions].
+	SetVideoKbps(kbps int)
 	// AddCandidate takes one candidate of the peer. It may come before the
 	// offer; such candidates are kept, up to a limit. An empty candidate string
 	// is the end of candidates. Errors: ErrCandidate, ErrClosed.
@@ -114,7 +139,14 @@ type Transport interface {
 	Close() error
 }
 
-// Answer is what a transport makes of an offer.
+// Line is one media line that we offer, seen from us.
+type Line struct {
+	Kind    Kind `json:"kind"`
+	Send    bool `json:"send"`
+	Receive bool `json:"receive"`
+}
+
+// Answer is what a transport makes of an offer, or of the answer to its own.
 type Answer struct {
 	// SDP is the session description for the peer.
 	SDP string
@@ -145,13 +177,37 @@ type Candidate struct {
 
 // Routes are changes of who receives what. A room computes them under its lock
 // with a revision that only grows, and applies them after letting go of the
-// lock, so they may arrive out of order: for each pair of room and transport an
-// engine keeps the newest revision and ignores older ones. What names an unknown transport or track is ignored.
+// lock, so they may arrive out of order: for each pair of room and transport, and
+// of room and track, an engine keeps the newest revision and ignores older ones.
+// What names an unknown transport or track is ignored, but for tracks that a
+// transport will still have.
 type Routes struct {
 	Room       RoomID      `json:"room"`
 	Revision   uint64      `json:"revision"`
 	Receptions []Reception `json:"receptions,omitempty"`
+	Voices     []Voice     `json:"voices,omitempty"`
 }
+
+// Voice is a track's part in the mix of a room.
+type Voice struct {
+	Track TrackID     `json:"track"`
+	From  TransportID `json:"from"` // whose own mix leaves it out
+	// In is false when the track is not in the mix, or no longer.
+	In bool `json:"in"`
+	// Gate is push-to-talk. A track in several rooms is heard in those whose
+	// gate is not closed.
+	Gate Gate `json:"gate,omitempty"`
+}
+
+// Gate says what push-to-talk lets through.
+type Gate uint8
+
+// The states of a gate.
+const (
+	GateUnused Gate = iota // everything: push-to-talk is not used
+	GateOpen               // everything, with a little of what came before it opened
+	GateClosed             // nothing, once what was said before is out
+)
 
 // Reception is everything that one transport receives from one room.
 type Reception struct {
@@ -159,6 +215,11 @@ type Reception struct {
 	// Forward lists tracks whose packets pass untouched, each to the next line
 	// of its kind that the peer receives on, in order.
 	Forward []TrackID `json:"forward,omitempty"`
+	// Mix is how loud the transport hears the mix of the room, in percent; 0 is
+	// not at all. Tracks of the transport itself are not in it, and a track
+	// that reaches it from several rooms is in it once, as loud as the loudest.
+	// A mix takes the first audio line before anything forwarded does.
+	Mix int `json:"mix,omitempty"`
 	// Data lists transports whose data channel messages are passed on to this
 	// one.
 	Data []TransportID `json:"data,omitempty"`
@@ -198,7 +259,8 @@ type Failed struct {
 }
 
 // TalkingChanged reports that somebody began or stopped speaking on an audio
-// track, from RFC 6464 levels, with hysteresis.
+// track, from RFC 6464 levels or, where there are none and the track is in a mix
+// that somebody hears, from how loud it is, with hysteresis.
 type TalkingChanged struct {
 	Transport TransportID
 	Track     TrackID

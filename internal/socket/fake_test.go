@@ -25,6 +25,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // silence is an engine without media.
 type silence struct{}
 
+func (silence) Play(media.TransportID, media.PlayRequest) (media.Player, error) {
+	return nil, media.ErrClosed
+}
 func (silence) Open(media.TransportID, media.TransportOptions) (media.Transport, error) {
 	return nil, media.ErrClosed
 }

@@ -24,6 +24,31 @@ func (p *player) transport(name string) (*mediatest.Transport, error) {
 	return nil, fmt.Errorf("%s has not been opened", name)
 }
 
+// player finds P1, P2, … of the fake engine.
+func (p *player) player(name string) (*mediatest.Player, error) {
+	n, err := strconv.Atoi(strings.TrimPrefix(name, "P"))
+	if err != nil {
+		return nil, fmt.Errorf("%q is no player", name)
+	}
+	if got := p.stage.engine().Player(n); got != nil {
+		return got, nil
+	}
+	return nil, fmt.Errorf("%s has not been opened", name)
+}
+
+// checkPlayer compares a player with open or closed.
+func (p *player) checkPlayer(words []string) error {
+	got, err := p.player(words[0])
+	if err != nil {
+		return err
+	}
+	state := "open"
+	if got.Closed() {
+		state = "closed"
+	}
+	return same(words[0], words[1], state)
+}
+
 // drivesEngine tells whether the statement makes the fake engine do something,
 // and does not only look at it.
 func (st statement) drivesEngine() bool {
@@ -32,10 +57,10 @@ func (st statement) drivesEngine() bool {
 
 // looks tells whether a statement about media only looks.
 func looks(words []string) bool {
-	if len(words) == 2 && words[0] == "opened" {
+	if len(words) == 2 && words[0] == "opened" || len(words) > 2 && words[0] == "voices" {
 		return true
 	}
-	return len(words) > 1 && slices.Contains([]string{"receives", "data", "candidates", "open", "closed", "kbps"}, words[1])
+	return len(words) > 1 && slices.Contains([]string{"receives", "hears", "data", "candidates", "open", "closed", "kbps"}, words[1])
 }
 
 // checkMedia performs the media statements that only look; it tells false for
@@ -50,6 +75,12 @@ func (p *player) checkMedia(words []string) (looked bool, err error) {
 	if words[0] == "opened" {
 		return true, same("open transports", words[1], strconv.Itoa(p.stage.engine().Opened()))
 	}
+	if words[0] == "voices" {
+		return true, same("voices in "+words[1], strings.Join(words[2:], " "), listed(p.stage.engine().Voices(media.RoomID(words[1]))))
+	}
+	if strings.HasPrefix(words[0], "P") {
+		return true, p.checkPlayer(words)
+	}
 	t, err := p.transport(words[0])
 	if err != nil {
 		return true, err
@@ -58,6 +89,8 @@ func (p *player) checkMedia(words []string) (looked bool, err error) {
 	switch words[1] {
 	case "receives":
 		return true, same(words[0]+" receives", want, list(t.Receives()))
+	case "hears":
+		return true, same(words[0]+" hears", want, listed(t.Hears()))
 	case "data":
 		return true, same(words[0]+" receives data of", want, list(p.named(t.ReceivesData())))
 	case "candidates":
@@ -77,6 +110,14 @@ func same(what, want, got string) error {
 		return fmt.Errorf("%s: want %s, got %s", what, want, got)
 	}
 	return nil
+}
+
+// listed writes a list whose items may be of several words.
+func listed(items []string) string {
+	if len(items) == 0 {
+		return "nothing"
+	}
+	return strings.Join(items, ", ")
 }
 
 func list[T ~string](ids []T) string {
@@ -121,6 +162,13 @@ func (p *player) doMedia(words []string) error {
 	case "break":
 		e.FailAnswers(errors.New(rest))
 		return nil
+	}
+	if strings.HasPrefix(words[0], "P") {
+		player, err := p.player(words[0])
+		if err == nil {
+			player.End()
+		}
+		return err
 	}
 	t, err := p.transport(words[0])
 	if err != nil {

@@ -26,6 +26,8 @@ type Engine struct {
 	transports []*Transport                     // in the order of opening, closed ones too; guarded by mu
 	open       map[media.TransportID]*Transport // guarded by mu
 	receptions map[receptionKey]reception       // guarded by mu
+	voices     map[voiceKey]voice               // guarded by mu
+	players    []*Player                        // in the order of opening; guarded by mu
 	held       chan struct{}                    // closed to let answers go on; nil while nothing is held; guarded by mu
 	delay      time.Duration                    // before each answer; guarded by mu
 	failures   []error                          // for the next answers; guarded by mu
@@ -52,6 +54,7 @@ func (e *Engine) Start(sink media.Sink) (media.Engine, error) {
 	e.sink = sink
 	e.open = map[media.TransportID]*Transport{}
 	e.receptions = map[receptionKey]reception{}
+	e.voices = map[voiceKey]voice{}
 	return e, nil
 }
 
@@ -81,6 +84,7 @@ func (e *Engine) Apply(r media.Routes) {
 		}
 		e.receptions[key] = reception{r.Revision, rec}
 	}
+	e.applyVoices(r)
 }
 
 // Close implements [media.Engine].
@@ -228,11 +232,13 @@ type Transport struct {
 	engine  *Engine
 	id      media.TransportID
 	number  int
-	options media.TransportOptions
-	done    chan struct{} // closed by Close
+	options media.TransportOptions // VideoKbps is guarded by mu
+	done    chan struct{}          // closed by Close
 
 	mu         sync.Mutex
 	offers     []string          // guarded by mu
+	offered    []media.Line      // by us and not answered; guarded by mu
+	made       int               // offers of ours; guarded by mu
 	candidates []media.Candidate // guarded by mu
 	tracks     []media.Track     // guarded by mu
 	keyframes  int               // guarded by mu
@@ -246,8 +252,13 @@ func (t *Transport) Name() string { return fmt.Sprintf("T%d", t.number) }
 // ID returns the id that the core chose.
 func (t *Transport) ID() media.TransportID { return t.id }
 
-// Options returns what the transport was opened with.
-func (t *Transport) Options() media.TransportOptions { return t.options }
+// Options returns what the transport was opened with, and the bound of its video
+// as it is now.
+func (t *Transport) Options() media.TransportOptions {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.options
+}
 
 // Answer implements [media.Transport].
 func (t *Transport) Answer(ctx context.Context, offer string) (media.Answer, error) {

@@ -1,0 +1,81 @@
+package core
+
+// WatchRoom makes the session hear what everybody in a room is told, messages
+// excepted, without being in it, and returns the room as it was just before.
+// Whoever is in a room is told once. Errors: NotFound (no such room), Denied
+// (may not listen there), Unavailable (limits).
+func (s *Session) WatchRoom(id RoomID) (RoomInfo, error) {
+	r := s.hub.existing(id)
+	if r == nil {
+		return RoomInfo{}, failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return RoomInfo{}, failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
+	case permission(s.identity.Load(), id, &r.policy) < PermitListen:
+		return RoomInfo{}, failure(Denied, AboutPermission, "you may not listen in room '%s'", id.Name())
+	}
+	if err := s.watch(r); err != nil {
+		return RoomInfo{}, err
+	}
+	if r.watchers == nil {
+		r.watchers = map[*Session]struct{}{}
+	}
+	r.watchers[s] = struct{}{}
+	return r.info(nil), nil
+}
+
+// UnwatchRoom ends WatchRoom. It is no error if the room is not watched.
+func (s *Session) UnwatchRoom(id RoomID) {
+	s.mu.Lock()
+	r := s.watched[id]
+	delete(s.watched, id)
+	s.mu.Unlock()
+	if r != nil {
+		r.unwatch(s)
+	}
+}
+
+// watch notes in the session that it watches a room. Callers hold r.mu.
+func (s *Session) watch(r *Room) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return errSessionEnded
+	case s.watched[r.id] == nil && len(s.watched) >= s.hub.limits.RoomsWatchedPerSession:
+		return s.hub.beyond("rooms_watched_per_session", Unavailable, "too many rooms watched: at most %d", s.hub.limits.RoomsWatchedPerSession)
+	}
+	if s.watched == nil {
+		s.watched = map[RoomID]*Room{}
+	}
+	s.watched[r.id] = r
+	return nil
+}
+
+func (r *Room) unwatch(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.watchers, s)
+}
+
+// forgetRoom notes that a watched room is no more.
+func (s *Session) forgetRoom(r *Room) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watched[r.id] == r {
+		delete(s.watched, r.id)
+	}
+}
+
+// seat counts the places that a session has in the room. Callers hold r.mu.
+func (r *Room) seat(s *Session, more int) {
+	if r.seats == nil {
+		r.seats = map[*Session]int{}
+	}
+	if r.seats[s] += more; r.seats[s] == 0 {
+		delete(r.seats, s)
+	}
+}
