@@ -1,10 +1,11 @@
 // Stand-ins for the browser and the server.
 
-import type { Candidate } from "../src/rooms/wire.ts";
-import type { OnCandidate, ReceivingPeer, SendingPeer, Source } from "../src/rooms/peer.ts";
+import type { ReceivingPeer, SendingPeer, Source } from "../src/rooms/peer.ts";
+import type { Json, JsonObject } from "../src/shared/json.ts";
+import type { Candidate, OnCandidate } from "../src/shared/peer.ts";
 import type { SendLimit } from "../src/rooms/limits.ts";
-import type { Json, JsonObject, Socket } from "../src/rooms/rpc.ts";
-import type { Sample } from "../src/rooms/quality.ts";
+import type { Socket } from "../src/shared/rpc.ts";
+import type { Sample } from "../src/shared/quality.ts";
 
 export interface Sent {
   id: number;

@@ -3,15 +3,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { invitation, readAddress, socketAddress } from "../src/rooms/address.ts";
-import { backoff } from "../src/rooms/backoff.ts";
+import { backoff } from "../src/shared/backoff.ts";
 import { planGrid } from "../src/rooms/layout.ts";
 import { sendLimit, shrink } from "../src/rooms/limits.ts";
 import { pieces } from "../src/rooms/links.ts";
-import { judge, loudness, videoFlowed, type Counters, type Sample } from "../src/rooms/quality.ts";
-import { RpcError, RpcLost } from "../src/rooms/rpc.ts";
+import { judge, loudness, videoFlowed, type Counters, type Sample } from "../src/shared/quality.ts";
+import { RpcError, RpcLost } from "../src/shared/rpc.ts";
 import { actionOf } from "../src/rooms/shortcuts.ts";
-import { meterShare, Talk } from "../src/rooms/speaking.ts";
-import { deviceWords, entryWords, farewellWords } from "../src/rooms/words.ts";
+import { meterShare, Talk } from "../src/shared/speaking.ts";
+import { deviceWords } from "../src/shared/deviceWords.ts";
+import { entryWords, farewellWords } from "../src/rooms/words.ts";
 
 describe("backoff", () => {
   test("doubles up to a ceiling and keeps at least half", () => {

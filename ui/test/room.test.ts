@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
 import type { Source } from "../src/rooms/peer.ts";
 import { Room, type Farewell } from "../src/rooms/room.ts";
-import { RpcError, type JsonObject } from "../src/rooms/rpc.ts";
+import type { JsonObject } from "../src/shared/json.ts";
+import { RpcError } from "../src/shared/rpc.ts";
 import { FakePeer, FakeSocket, settle, type Sent } from "./fakes.ts";
 
 const source: Source = { audio: {} as MediaStreamTrack, video: null };

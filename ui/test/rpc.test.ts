@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
-import { Rpc, RpcError, RpcLost, type JsonObject } from "../src/rooms/rpc.ts";
+import { jsonRpc } from "../src/rooms/grammar.ts";
+import type { JsonObject } from "../src/shared/json.ts";
+import { Rpc, RpcError, RpcLost } from "../src/shared/rpc.ts";
 import { FakeSocket, settle } from "./fakes.ts";
 
 beforeEach(() => mock.timers.enable());
@@ -11,7 +13,7 @@ afterEach(() => mock.timers.reset());
 async function opened(): Promise<{ rpc: Rpc; socket: FakeSocket; heard: [string, JsonObject][] }> {
   const socket = new FakeSocket();
   const heard: [string, JsonObject][] = [];
-  const opening = Rpc.open(socket, { notify: (method, params) => heard.push([method, params]) });
+  const opening = Rpc.open(socket, { grammar: jsonRpc, notify: (method, params) => heard.push([method, params]) });
   socket.open();
   return { rpc: await opening, socket, heard };
 }
@@ -98,10 +100,10 @@ describe("rpc", () => {
 
   test("fails to open when the socket closes or nothing happens", async () => {
     const refused = new FakeSocket();
-    const first = Rpc.open(refused, { notify: () => undefined });
+    const first = Rpc.open(refused, { grammar: jsonRpc, notify: () => undefined });
     refused.drop();
     await assert.rejects(first, RpcLost);
-    const silent = Rpc.open(new FakeSocket(), { notify: () => undefined });
+    const silent = Rpc.open(new FakeSocket(), { grammar: jsonRpc, notify: () => undefined });
     const outcome = silent.catch((e: unknown) => e);
     mock.timers.tick(15_000);
     assert.ok((await outcome) instanceof RpcLost);

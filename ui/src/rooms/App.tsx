@@ -5,7 +5,7 @@ import { DevicesDialog } from "./Devices.tsx";
 import { Help } from "./Help.tsx";
 import { InRoom } from "./InRoom.tsx";
 import { Join } from "./Join.tsx";
-import { NoticeList, Spoken } from "./NoticeList.tsx";
+import { NoticeList, Spoken } from "../shared/NoticeList.tsx";
 import { actionOf, type Action } from "./shortcuts.ts";
 import type { Visit } from "./visit.ts";
 

@@ -1,7 +1,7 @@
 // The written conversation beside the spoken one.
 
 import { useEffect, useRef } from "preact/hooks";
-import { Icon } from "./Icons.tsx";
+import { Icon } from "../shared/Icons.tsx";
 import { pieces } from "./links.ts";
 import type { ChatLine, Visit } from "./visit.ts";
 

@@ -1,7 +1,7 @@
 // The row of buttons at the bottom of a room.
 
-import { canShareScreen } from "./devices.ts";
-import { Icon, type IconName } from "./Icons.tsx";
+import { canShareScreen } from "../shared/devices.ts";
+import { Icon, type IconName } from "../shared/Icons.tsx";
 import type { Visit } from "./visit.ts";
 
 export function Controls({ visit }: { visit: Visit }) {

@@ -1,13 +1,14 @@
 // Choosing devices, and seeing and hearing that they work.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
-import { canChooseSpeaker, type Kind } from "./devices.ts";
-import { Icon } from "./Icons.tsx";
-import { Modal } from "./Modal.tsx";
-import { meterShare } from "./speaking.ts";
+import { useEffect, useRef } from "preact/hooks";
+import { canChooseSpeaker, type Kind } from "../shared/devices.ts";
+import { Choice, LevelBar } from "../shared/DeviceParts.tsx";
+import { deviceWords } from "../shared/deviceWords.ts";
+import { Icon } from "../shared/Icons.tsx";
+import { Modal } from "../shared/Modal.tsx";
+import { meterShare } from "../shared/speaking.ts";
 import type { Visit } from "./visit.ts";
-import { deviceWords } from "./words.ts";
 
 export function DevicesDialog({ visit }: { visit: Visit }) {
   return (
@@ -57,9 +58,7 @@ function LevelMeter({ visit }: { visit: Visit }) {
   return (
     <div class="level">
       <Icon name={on ? "microphone" : "microphoneOff"} />
-      <div class="level-bar" role="meter" aria-label="Loudness of your microphone" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)}>
-        <div class="level-fill" style={{ transform: `scaleX(${share.toFixed(2)})` }} />
-      </div>
+      <LevelBar share={share} />
     </div>
   );
 }
@@ -83,25 +82,6 @@ export function DeviceChoice({ visit }: { visit: Visit }) {
 /** The device in use, which is not the chosen one if that is not there. */
 function current(visit: Visit, kind: Kind): string {
   return visit.devices.tracks[kind].value?.getSettings().deviceId ?? visit.devices.chosen[kind].value;
-}
-
-function Choice(props: { label: string; options: MediaDeviceInfo[]; chosen: string; onChoose(id: string): void }) {
-  const id = useId();
-  if (props.options.length === 0) return null;
-  // What was chosen may be gone; the browser then uses the first.
-  const chosen = props.options.some((d) => d.deviceId === props.chosen) ? props.chosen : props.options[0]?.deviceId;
-  return (
-    <div class="choice">
-      <label for={id}>{props.label}</label>
-      <select id={id} value={chosen ?? ""} onChange={(e) => props.onChoose(e.currentTarget.value)}>
-        {props.options.map((device, index) => (
-          <option key={device.deviceId} value={device.deviceId}>
-            {device.label || `${props.label} ${index + 1}`}
-          </option>
-        ))}
-      </select>
-    </div>
-  );
 }
 
 function Trouble({ visit, kind }: { visit: Visit; kind: Kind }) {

@@ -1,6 +1,6 @@
 // What the keys do, and whether they do it.
 
-import { Modal } from "./Modal.tsx";
+import { Modal } from "../shared/Modal.tsx";
 import { shortcuts } from "./shortcuts.ts";
 import type { Visit } from "./visit.ts";
 

@@ -4,7 +4,8 @@ import { useEffect, useRef } from "preact/hooks";
 import { Chat } from "./Chat.tsx";
 import { Controls } from "./Controls.tsx";
 import { Grid } from "./Grid.tsx";
-import { Icon } from "./Icons.tsx";
+import { keepAwake } from "../shared/awake.ts";
+import { Icon } from "../shared/Icons.tsx";
 import type { Room } from "./room.ts";
 import type { Visit } from "./visit.ts";
 
@@ -50,24 +51,4 @@ export function InRoom({ visit, room }: { visit: Visit; room: Room }) {
       <Controls visit={visit} />
     </div>
   );
-}
-
-/** Keeps the screen from going dark during a conversation, where the browser can. */
-function keepAwake(): () => void {
-  let lock: WakeLockSentinel | undefined;
-  let over = false;
-  const ask = async (): Promise<void> => {
-    if (document.visibilityState !== "visible") return;
-    const got = await navigator.wakeLock?.request("screen").catch(() => undefined);
-    if (over) void got?.release();
-    else lock = got;
-  };
-  const onVisible = (): void => void ask(); // hiding the page ends the lock
-  document.addEventListener("visibilitychange", onVisible);
-  void ask();
-  return () => {
-    over = true;
-    document.removeEventListener("visibilitychange", onVisible);
-    void lock?.release();
-  };
 }

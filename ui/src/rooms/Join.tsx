@@ -2,7 +2,7 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { DeviceChoice, Preview } from "./Devices.tsx";
-import { Icon, type IconName } from "./Icons.tsx";
+import { Icon, type IconName } from "../shared/Icons.tsx";
 import type { Visit } from "./visit.ts";
 
 export function Join({ visit }: { visit: Visit }) {

@@ -1,10 +1,10 @@
 // One person's picture, or a shared screen, with name, voice and connection.
 
 import { useEffect, useRef } from "preact/hooks";
-import { canChooseSpeaker } from "./devices.ts";
+import { canChooseSpeaker } from "../shared/devices.ts";
 import type { Feed } from "./feed.ts";
-import { Bars, Icon } from "./Icons.tsx";
-import { unmeasured, type Grade, type Quality } from "./quality.ts";
+import { Bars, Icon } from "../shared/Icons.tsx";
+import { unmeasured, type Grade, type Quality } from "../shared/quality.ts";
 import type { Room } from "./room.ts";
 import type { Visit } from "./visit.ts";
 import { camera, screen } from "./wire.ts";

@@ -1,6 +1,6 @@
 // What the page's own address says, and addresses to give away.
 
-import type { VideoSize } from "./devices.ts";
+import type { VideoSize } from "../shared/devices.ts";
 
 export interface Address {
   /** The room asked for, by #/ROOM or ?room=ROOM; empty if none is. */

@@ -4,8 +4,8 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
 import type { Line } from "./line.ts";
 import type { ReceivingPeer } from "./peer.ts";
-import { judge, loudness, unmeasured, videoFlowed, type Quality, type Sample } from "./quality.ts";
-import { Talk } from "./speaking.ts";
+import { judge, loudness, unmeasured, videoFlowed, type Quality, type Sample } from "../shared/quality.ts";
+import { Talk } from "../shared/speaking.ts";
 import { camera } from "./wire.ts";
 
 /** A camera that sends nothing for so long is off; the last picture of it is then no longer shown. */

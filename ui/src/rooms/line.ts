@@ -2,12 +2,12 @@
 // another one whenever that fails, until it is stopped.
 
 import { signal, type ReadonlySignal } from "@preact/signals";
-import { backoff, pause } from "./backoff.ts";
-import type { OnCandidate, Peer } from "./peer.ts";
-import { RpcError, RpcLost } from "./rpc.ts";
-import type { Candidate } from "./wire.ts";
+import { backoff, pause } from "../shared/backoff.ts";
+import type { Candidate, OnCandidate } from "../shared/peer.ts";
+import { RpcError, RpcLost } from "../shared/rpc.ts";
+import type { OfferingPeer } from "./peer.ts";
 
-export interface LineOptions<P extends Peer> {
+export interface LineOptions<P extends OfferingPeer> {
   /** Waits until there is a server to talk to. */
   ready(signal: AbortSignal): Promise<void>;
   open(onCandidate: OnCandidate): P;
@@ -18,7 +18,7 @@ export interface LineOptions<P extends Peer> {
   isFinal(error: RpcError): boolean;
 }
 
-export class Line<P extends Peer> {
+export class Line<P extends OfferingPeer> {
   /** The connection in use; undefined between two. */
   readonly peer: ReadonlySignal<P | undefined>;
 

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { SendLimit } from "./limits.ts";
 import type { Line } from "./line.ts";
 import type { SendingPeer, Source } from "./peer.ts";
-import { judge, unmeasured, type Quality, type Sample } from "./quality.ts";
+import { judge, unmeasured, type Quality, type Sample } from "../shared/quality.ts";
 
 export class Publication {
   readonly quality = signal<Quality>(unmeasured);

@@ -2,14 +2,17 @@
 // the one loop that keeps the page in it, through lost connections and restarts.
 
 import { batch, signal } from "@preact/signals";
-import { backoff, pause } from "./backoff.ts";
+import { backoff, pause } from "../shared/backoff.ts";
+import type { JsonObject } from "../shared/json.ts";
+import type { Candidate, OnCandidate } from "../shared/peer.ts";
+import { Rpc, RpcError, RpcLost, type Ending, type Socket } from "../shared/rpc.ts";
 import { Feed } from "./feed.ts";
+import { jsonRpc } from "./grammar.ts";
 import { sendLimit, type SendLimit } from "./limits.ts";
 import { Line } from "./line.ts";
-import type { OnCandidate, ReceivingPeer, SendingPeer, Source } from "./peer.ts";
+import type { ReceivingPeer, SendingPeer, Source } from "./peer.ts";
 import { Publication } from "./publication.ts";
-import { Rpc, RpcError, RpcLost, type Ending, type JsonObject, type Socket } from "./rpc.ts";
-import { admission, camera, endpointName, roomEvent, senderName, type Candidate, type MemberInfo, type RoomEvent } from "./wire.ts";
+import { admission, camera, endpointName, roomEvent, senderName, type MemberInfo, type RoomEvent } from "./wire.ts";
 
 export type State = "idle" | "joining" | "joined" | "reconnecting" | "left";
 
@@ -134,7 +137,7 @@ export class Room {
 
   async #connect(): Promise<Rpc> {
     if (this.#leaving.signal.aborted) throw new RpcLost("left");
-    const rpc = await Rpc.open(this.tools.socket(), { notify: (method, params) => this.#notify(method, params) });
+    const rpc = await Rpc.open(this.tools.socket(), { grammar: jsonRpc, notify: (method, params) => this.#notify(method, params) });
     try {
       await this.#enter(rpc);
     } catch (error) {

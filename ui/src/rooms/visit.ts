@@ -3,14 +3,15 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import { invitation, socketAddress, type Address } from "./address.ts";
-import { canShareScreen, Devices, type DeviceTrouble, type Kind } from "./devices.ts";
-import { recall, remember } from "./memory.ts";
-import { Notices } from "./notices.ts";
+import { deviceWords } from "../shared/deviceWords.ts";
+import { canShareScreen, Devices, type DeviceTrouble, type Kind } from "../shared/devices.ts";
+import { Memory } from "../shared/memory.ts";
+import { Notices } from "../shared/notices.ts";
 import { Room, type State } from "./room.ts";
-import { Meter, Talk } from "./speaking.ts";
+import { Meter, Talk } from "../shared/speaking.ts";
 import { browserTools } from "./tools.ts";
 import { camera, screen } from "./wire.ts";
-import { deviceWords, entryWords, farewellWords, refusalWords } from "./words.ts";
+import { entryWords, farewellWords, refusalWords } from "./words.ts";
 
 export interface ChatLine {
   id: number;
@@ -23,6 +24,7 @@ export interface ChatLine {
 export type Panel = "none" | "chat";
 export type Dialog = "none" | "devices" | "help";
 
+const memory = new Memory("switchboard.rooms.");
 const listenMs = 150;
 const measureMs = 1000;
 const mostLines = 500;
@@ -31,7 +33,7 @@ export class Visit {
   readonly devices: Devices;
   readonly notices = new Notices();
 
-  readonly name = signal(recall("name") ?? "");
+  readonly name = signal(memory.recall("name") ?? "");
   readonly roomName: ReturnType<typeof signal<string>>;
   readonly room = signal<Room | undefined>(undefined);
   readonly state = computed<State>(() => this.room.value?.state.value ?? this.#restingState.value);
@@ -42,7 +44,7 @@ export class Visit {
   readonly unread = signal(0);
   readonly panel = signal<Panel>("none");
   readonly dialog = signal<Dialog>("none");
-  readonly shortcuts = signal(recall("shortcuts") !== "no");
+  readonly shortcuts = signal(memory.recall("shortcuts") !== "no");
   readonly pinned = signal<string | undefined>(undefined);
   readonly sharing = signal<MediaStream | undefined>(undefined);
   /** Whether the browser waits for a click before it plays sound. */
@@ -59,8 +61,8 @@ export class Visit {
   #before: State = "idle";
 
   constructor(private readonly address: Address) {
-    this.devices = new Devices(address.video);
-    this.roomName = signal(address.room || (recall("room") ?? ""));
+    this.devices = new Devices({ memory, kinds: ["camera", "microphone"], size: address.video });
+    this.roomName = signal(address.room || (memory.recall("room") ?? ""));
     effect(() => this.#followConnection());
     effect(() => this.#followMicrophone());
     effect(() => this.#followTracks());
@@ -77,8 +79,8 @@ export class Visit {
     const user = this.name.peek().trim();
     const name = (this.roomName.peek() ?? "").trim();
     if (user === "" || name === "" || this.room.peek()) return;
-    remember("name", user);
-    remember("room", name);
+    memory.remember("name", user);
+    memory.remember("room", name);
     history.replaceState(null, "", `${location.pathname}${location.search}#/${encodeURIComponent(name)}`);
     this.trouble.value = "";
     this.chat.value = [];
@@ -195,7 +197,7 @@ export class Visit {
 
   useShortcuts(on: boolean): void {
     this.shortcuts.value = on;
-    remember("shortcuts", on ? "yes" : "no");
+    memory.remember("shortcuts", on ? "yes" : "no");
   }
 
   async copyLink(): Promise<void> {

@@ -1,18 +1,13 @@
 // The words of the room protocol: what the server's messages mean, as plain values.
 // Everything that comes from the network is checked here and nowhere else.
 
-import { asObject, type Json, type JsonObject } from "./rpc.ts";
+import { asArray, asObject, asText, type Json, type JsonObject } from "../shared/json.ts";
+import type { Candidate } from "../shared/peer.ts";
 
 /** Somebody in the room and what they are sending. */
 export interface MemberInfo {
   name: string;
   streams: string[];
-}
-
-export interface Candidate {
-  candidate: string;
-  sdpMid: string;
-  sdpMLineIndex: number;
 }
 
 export interface Admission {
@@ -113,12 +108,4 @@ function iceServers(value: Json | undefined): RTCIceServer[] {
     servers.push({ urls, ...(username !== undefined && { username }), ...(credential !== undefined && { credential }) });
   }
   return servers;
-}
-
-function asArray(value: Json | undefined): Json[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function asText(value: Json | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

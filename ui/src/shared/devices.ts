@@ -1,7 +1,7 @@
 // The person's own devices: what there is, what was chosen, and the tracks they give.
 
-import { computed, signal } from "@preact/signals";
-import { remember, recall } from "./memory.ts";
+import { computed, signal, type Signal } from "@preact/signals";
+import type { Memory } from "./memory.ts";
 
 export type Kind = "camera" | "microphone";
 
@@ -12,7 +12,7 @@ export interface DeviceTrouble {
   cause: string;
 }
 
-/** Width, height and frame rate asked of the camera; see ?video= in ui/README.md. */
+/** Width, height and frame rate asked of the camera. */
 export interface VideoSize {
   width: number;
   height: number;
@@ -22,15 +22,19 @@ export interface VideoSize {
 const defaultSize: VideoSize = { width: 1280, height: 720, frameRate: 30 };
 const labels: Record<Kind, MediaDeviceKind> = { camera: "videoinput", microphone: "audioinput" };
 
+export interface DeviceOptions {
+  /** Where choices are kept. */
+  memory: Memory;
+  /** The devices that this page uses at all. */
+  kinds: readonly Kind[];
+  size?: Partial<VideoSize>;
+}
+
 export class Devices {
   /** Whether the person wants it on. */
-  readonly wanted = { camera: signal(recall("camera-on") !== "no"), microphone: signal(recall("microphone-on") !== "no") };
+  readonly wanted: Record<Kind, Signal<boolean>>;
   readonly tracks = { camera: signal<MediaStreamTrack | null>(null), microphone: signal<MediaStreamTrack | null>(null) };
-  readonly chosen = {
-    camera: signal(recall("camera") ?? ""),
-    microphone: signal(recall("microphone") ?? ""),
-    speaker: signal(recall("speaker") ?? ""),
-  };
+  readonly chosen: Record<Kind | "speaker", Signal<string>>;
   readonly trouble = { camera: signal<DeviceTrouble | undefined>(undefined), microphone: signal<DeviceTrouble | undefined>(undefined) };
   readonly all = signal<readonly MediaDeviceInfo[]>([]);
 
@@ -38,10 +42,16 @@ export class Devices {
   readonly cameraOn = computed(() => this.wanted.camera.value && this.tracks.camera.value !== null);
   readonly microphoneOn = computed(() => this.wanted.microphone.value && this.tracks.microphone.value !== null);
 
+  #memory: Memory;
   #size: VideoSize;
   #pending: Promise<void> = Promise.resolve();
 
-  constructor(size: Partial<VideoSize> = {}) {
+  constructor({ memory, kinds, size }: DeviceOptions) {
+    const wanted = (kind: Kind) => signal(kinds.includes(kind) && memory.recall(`${kind}-on`) !== "no");
+    const chosen = (kind: string) => signal(memory.recall(kind) ?? "");
+    this.wanted = { camera: wanted("camera"), microphone: wanted("microphone") };
+    this.chosen = { camera: chosen("camera"), microphone: chosen("microphone"), speaker: chosen("speaker") };
+    this.#memory = memory;
     this.#size = { ...defaultSize, ...size };
     navigator.mediaDevices?.addEventListener("devicechange", () => void this.list());
   }
@@ -58,7 +68,7 @@ export class Devices {
   /** Turns a device on or off. The camera is let go when off, so that its light goes out; the microphone is kept, silent. */
   turn(kind: Kind, on: boolean): Promise<void> {
     this.wanted[kind].value = on;
-    remember(`${kind}-on`, on ? "yes" : "no");
+    this.#memory.remember(`${kind}-on`, on ? "yes" : "no");
     return this.#inTurn(async () => {
       const track = this.tracks[kind].peek();
       if (on && !track) await this.#open(kind);
@@ -70,7 +80,7 @@ export class Devices {
   /** Uses another camera or microphone from now on. */
   choose(kind: Kind, deviceId: string): Promise<void> {
     this.chosen[kind].value = deviceId;
-    remember(kind, deviceId);
+    this.#memory.remember(kind, deviceId);
     return this.#inTurn(async () => {
       if (!this.wanted[kind].peek()) return this.#drop(kind);
       // Some cameras can be opened only once, so the old one goes first.
@@ -81,7 +91,7 @@ export class Devices {
 
   chooseSpeaker(deviceId: string): void {
     this.chosen.speaker.value = deviceId;
-    remember("speaker", deviceId);
+    this.#memory.remember("speaker", deviceId);
   }
 
   /** Lets go of everything. */

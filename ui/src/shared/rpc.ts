@@ -1,8 +1,8 @@
-// A JSON-RPC 2.0 client over one WebSocket. It knows requests, notifications and
-// pings; it does not know rooms. One Rpc lives exactly as long as its socket.
+// Requests and answers over one WebSocket. It knows requests, notifications and
+// pings, in whatever grammar the server speaks; it does not know what they mean. One
+// Rpc lives exactly as long as its socket.
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
-export type JsonObject = { [key: string]: Json | undefined };
+import { parseObject, type JsonObject } from "./json.ts";
 
 /** The part of WebSocket that is used here, so that tests can do without a network. */
 export interface Socket {
@@ -27,10 +27,26 @@ export class RpcLost extends Error {
   override readonly name = "RpcLost";
 }
 
+/** How a protocol says what all of them have: requests, their answers, and news. */
+export interface Grammar {
+  /** The message of request number `n`, and the name by which its answer will be known. */
+  request(n: number, method: string, params: JsonObject | undefined): { id: string | number; message: JsonObject };
+  /** What a message is; undefined for one that makes no sense. */
+  read(message: JsonObject): Incoming | undefined;
+  /** The request that shows that the line is alive; the first one may tell how often there will be one. */
+  ping(everyMs?: number): { method: string; params?: JsonObject };
+}
+
+export type Incoming =
+  | { kind: "answer"; id: string | number; result: JsonObject }
+  | { kind: "refusal"; id: string | number; error: RpcError }
+  | { kind: "news"; method: string; params: JsonObject };
+
 export interface RpcOptions {
-  /** Called for each message without an id, in the order of arrival. */
+  grammar: Grammar;
+  /** Called for each message that answers nothing, in the order of arrival. */
   notify(method: string, params: JsonObject): void;
-  /** Time between pings; also told to the server, which watches for them. */
+  /** Time between pings. */
   pingMs?: number;
   /** A request, and the opening of the socket, may take this long. */
   timeoutMs?: number;
@@ -56,8 +72,8 @@ export class Rpc {
 
   #socket: Socket;
   #options: Required<RpcOptions>;
-  #pending = new Map<number, Pending>();
-  #nextId = 0;
+  #pending = new Map<string | number, Pending>();
+  #asked = 0;
   #pings: ReturnType<typeof setInterval> | undefined;
   #end!: (ending: Ending) => void;
   #ended = false;
@@ -99,45 +115,42 @@ export class Rpc {
 
   #ask(method: string, params: JsonObject | undefined, timeoutMs: number): Promise<JsonObject> {
     if (this.#ended || this.#socket.readyState !== OPEN) return Promise.reject(new RpcLost("not connected"));
-    const id = this.#nextId++;
+    const { id, message } = this.#options.grammar.request(this.#asked++, method, params);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(new RpcLost(`no answer to ${method}`));
       }, timeoutMs);
       this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.send(JSON.stringify({ jsonrpc: "2.0", method, ...(params && { params }), id }));
+      this.#socket.send(JSON.stringify(message));
     });
   }
 
-  // The first ping tells the server how often to expect one. Two unanswered ones in
-  // a row mean a dead line, long before TCP would say so.
+  // Two unanswered pings in a row mean a dead line, long before TCP would say so. A
+  // refused one shows that somebody is there.
   #startPings(): void {
-    const { pingMs } = this.#options;
-    const ping = (params?: JsonObject): void => {
-      this.#ask("ping", params, 2 * pingMs).catch(() => this.#lose("the server does not answer pings"));
+    const { pingMs, grammar } = this.#options;
+    const ping = (everyMs?: number): void => {
+      const { method, params } = grammar.ping(everyMs);
+      this.#ask(method, params, 2 * pingMs).catch((error: unknown) => {
+        if (error instanceof RpcLost) this.#lose("the server does not answer pings");
+      });
     };
-    ping({ interval: pingMs });
+    ping(pingMs);
     this.#pings = setInterval(ping, pingMs);
   }
 
   #receive(data: unknown): void {
     const message = typeof data === "string" ? parseObject(data) : undefined;
-    if (!message) return;
-    if (typeof message["method"] === "string") {
-      if (message["id"] === undefined) this.#options.notify(message["method"], asObject(message["params"]) ?? {});
-      return;
-    }
-    const pending = typeof message["id"] === "number" ? this.#pending.get(message["id"]) : undefined;
+    const incoming = message && this.#options.grammar.read(message);
+    if (!incoming) return;
+    if (incoming.kind === "news") return this.#options.notify(incoming.method, incoming.params);
+    const pending = this.#pending.get(incoming.id);
     if (!pending) return;
-    this.#pending.delete(message["id"] as number);
+    this.#pending.delete(incoming.id);
     clearTimeout(pending.timer);
-    const error = asObject(message["error"]);
-    if (error) {
-      pending.reject(new RpcError(Number(error["code"] ?? 0), String(error["message"] ?? "the server refused")));
-    } else {
-      pending.resolve(asObject(message["result"]) ?? {});
-    }
+    if (incoming.kind === "refusal") pending.reject(incoming.error);
+    else pending.resolve(incoming.result);
   }
 
   #lose(reason: string, code = 1006): void {
@@ -152,18 +165,5 @@ export class Rpc {
     }
     this.#pending.clear();
     this.#end({ code, reason });
-  }
-}
-
-/** The value as an object, or undefined for anything else. */
-export function asObject(value: Json | undefined): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined;
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(text) as Json);
-  } catch {
-    return undefined;
   }
 }
