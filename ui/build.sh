@@ -9,9 +9,9 @@ node_modules/.bin/tsc --noEmit
 
 # Assets carry a hash of their content in their names, so that browsers may keep
 # them for ever; the pages name the current ones and are asked for every time.
-rm -rf "$dist/assets" "$dist/index.html" "$dist/rooms" "$dist/favicon.svg"
-mkdir -p "$dist/assets" "$dist/rooms"
-go tool esbuild rooms=src/rooms/main.tsx start=src/start/start.css \
+rm -rf "$dist/assets" "$dist/index.html" "$dist/rooms" "$dist/loops" "$dist/favicon.svg"
+mkdir -p "$dist/assets" "$dist/rooms" "$dist/loops"
+go tool esbuild rooms=src/rooms/main.tsx loops=src/loops/main.tsx start=src/start/start.css \
 	--bundle --minify --target=es2022 --format=esm \
 	--jsx=automatic --jsx-import-source=preact \
 	--outdir="$dist/assets" --entry-names='[name]-[hash]' \
@@ -23,7 +23,9 @@ asset() {
 	[ $# -eq 1 ] && [ -f "$1" ] || { echo "build.sh: expected one file, got: $*" >&2; exit 1; }
 	basename "$1"
 }
-sed -e "s|@rooms.js@|/assets/$(asset 'rooms-*.js')|" -e "s|@rooms.css@|/assets/$(asset 'rooms-*.css')|" \
-	src/rooms/index.html >"$dist/rooms/index.html"
+for page in rooms loops; do
+	sed -e "s|@$page.js@|/assets/$(asset "$page-*.js")|" -e "s|@$page.css@|/assets/$(asset "$page-*.css")|" \
+		"src/$page/index.html" >"$dist/$page/index.html"
+done
 sed -e "s|@start.css@|/assets/$(asset 'start-*.css')|" src/start/index.html >"$dist/index.html"
 cp src/favicon.svg "$dist/favicon.svg"

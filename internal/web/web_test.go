@@ -142,7 +142,7 @@ func TestTheEmbeddedPagesNeedNothingThatThePolicyForbids(t *testing.T) {
 		}
 		return
 	}
-	for _, target := range []string{"/", "/rooms/"} {
+	for _, target := range []string{"/", "/rooms/", "/loops/"} {
 		answer := ask(h, "GET", target)
 		text := body(t, answer.Body)
 		for _, never := range []string{"<style", "style=", " onload=", "<script>", "http://", "https://"} {

@@ -2,6 +2,7 @@
 // Everything that comes from the network is checked here and nowhere else.
 
 import { asArray, asObject, asText, type Json, type JsonObject } from "../shared/json.ts";
+import { readIceServers } from "../shared/iceServers.ts";
 import type { Candidate } from "../shared/peer.ts";
 
 /** Somebody in the room and what they are sending. */
@@ -50,7 +51,7 @@ export function admission(result: JsonObject): Admission {
     const name = asText(member?.["id"]);
     if (name !== undefined) members.push({ name, streams: streamIds(member?.["streams"]) });
   }
-  return { sessionId: asText(result["sessionId"]) ?? "", members, iceServers: iceServers(result["iceServers"]) };
+  return { sessionId: asText(result["sessionId"]) ?? "", members, iceServers: readIceServers(result["iceServers"]) };
 }
 
 /** Reads a notification; undefined for those that are unknown or make no sense. */
@@ -95,17 +96,4 @@ function candidateEvent(params: JsonObject): RoomEvent | undefined {
 function streamIds(value: Json | undefined): string[] {
   const ids = asArray(value).map((item) => asText(asObject(item)?.["id"]));
   return [...new Set(ids.filter((id) => id !== undefined))];
-}
-
-function iceServers(value: Json | undefined): RTCIceServer[] {
-  const servers: RTCIceServer[] = [];
-  for (const item of asArray(value)) {
-    const server = asObject(item);
-    const urls = typeof server?.["urls"] === "string" ? [server["urls"]] : asArray(server?.["urls"]).filter((u) => typeof u === "string");
-    if (urls.length === 0) continue;
-    const username = asText(server?.["username"]);
-    const credential = asText(server?.["credential"]);
-    servers.push({ urls, ...(username !== undefined && { username }), ...(credential !== undefined && { credential }) });
-  }
-  return servers;
 }

@@ -1,0 +1,102 @@
+// One loop's key: its name, what one does on it, who is there and who talks.
+
+import { Icon, type IconName } from "../shared/Icons.tsx";
+import type { Cell } from "./arrange.ts";
+import type { Loop } from "./loop.ts";
+import type { Station } from "./station.ts";
+import type { Mode, Person } from "./wire.ts";
+import { listNames, modeWords } from "./words.ts";
+
+const modeIcons: Record<Mode, IconName> = { off: "ring", monitor: "headphones", talk: "microphone" };
+
+export function Key({ station, cell, index, client }: { station: Station; cell: Cell<Loop>; index: number; client: string }) {
+  const loop = cell.key;
+  const mode = loop.mode.value;
+  const onAir = mode === "talk" && station.onAir.value;
+  const talkers = loop.talkers.value.filter((p) => p.client !== client).map((p) => p.name);
+  const people = loop.people.value?.map((p) => nameOf(p, client));
+  const active = loop.active.value || talkers.length > 0;
+  return (
+    <li
+      class="key"
+      data-testid="loop"
+      data-loop={loop.id}
+      data-key={index}
+      data-mode={mode}
+      data-on-air={onAir}
+      data-active={active}
+      data-talkers={talkers.join()}
+      data-people={people?.join()}
+      data-volume={loop.volume.value}
+      style={{ "--row": cell.row, "--column": cell.column, ...(loop.color !== "" && { "--mark": loop.color }) }}
+    >
+      <button
+        type="button"
+        class="key-main"
+        data-testid="monitor"
+        aria-pressed={mode !== "off"}
+        aria-busy={loop.waiting.value}
+        aria-label={label(loop, mode, talkers, people)}
+        onClick={() => station.monitor(loop)}
+      >
+        <span class="key-name">{loop.name}</span>
+        <span class="key-mode">
+          <Icon name={onAir ? "wave" : modeIcons[mode]} />
+          {onAir ? "On air" : modeWords[mode]}
+        </span>
+        <span class="key-talkers">
+          {active && <Icon name="wave" />}
+          <span>{talkers.length > 0 ? listNames(talkers, 2) : active ? "Voice" : ""}</span>
+        </span>
+        <span class="key-people" title={people?.join(", ")}>
+          <Icon name="people" />
+          <span class="key-count">{loop.count.value}</span>
+          <span class="key-names">{people?.join(", ")}</span>
+        </span>
+      </button>
+      <div class="key-tools">
+        {loop.mayTalk ? (
+          <button type="button" class="key-talk" data-testid="talk" aria-pressed={mode === "talk"} aria-label={`Talk on ${loop.name}`} onClick={() => station.talk(loop)}>
+            <Icon name="microphone" />
+            Talk
+          </button>
+        ) : (
+          <span class="key-listen-only">Listen only</span>
+        )}
+        <Volume station={station} loop={loop} />
+      </div>
+    </li>
+  );
+}
+
+function Volume({ station, loop }: { station: Station; loop: Loop }) {
+  const volume = loop.volume.value;
+  return (
+    <label class="key-volume">
+      <Icon name={volume === 0 ? "speakerOff" : "speaker"} />
+      <input
+        type="range"
+        data-testid="volume"
+        aria-label={`Volume of ${loop.name}`}
+        min={0}
+        max={100}
+        step={10}
+        value={volume}
+        onChange={(e) => station.setVolume(loop, Number(e.currentTarget.value))}
+      />
+      <output aria-hidden="true">{volume}</output>
+    </label>
+  );
+}
+
+function nameOf(person: Person, client: string): string {
+  return person.client === client ? "You" : person.name;
+}
+
+function label(loop: Loop, mode: Mode, talkers: string[], people: string[] | undefined): string {
+  const does = { off: "off", monitor: "monitored", talk: "monitored, you talk here" }[mode];
+  const says = talkers.length > 0 ? `, ${talkers.join(" and ")} talking` : "";
+  const count = loop.count.value;
+  const there = count === 0 ? ", nobody here" : `, ${count} here${people ? `: ${people.join(", ")}` : ""}`;
+  return `${loop.name}, ${does}${says}${there}`;
+}
