@@ -70,7 +70,8 @@ function Headset({ station }: { station: Station }) {
         <Choice label="Speaker" options={devices.named("speaker")} chosen={devices.chosen.speaker.value} onChoose={(id) => devices.chooseSpeaker(id)} />
       )}
       <button type="button" class="quiet" data-testid="test-tone" data-testing={testing.value} aria-disabled={testing.value} onClick={() => void (testing.peek() || test())}>
-        <Icon name="speaker" /> {testing.value ? "You should hear a tone…" : "Play a test tone"}
+        <Icon name="speaker" />
+        {testing.value ? "You should hear a tone…" : "Play a test tone"}
       </button>
     </div>
   );
