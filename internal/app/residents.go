@@ -18,7 +18,7 @@ import (
 func (s *server) omikron(terms socket.Terms) ([]dialect.Dialect, error) {
 	c := s.Config.Dialects.Omikron
 	return omikron.New(omikron.Options{Hub: s.hub, Exchange: core.NewExchange(s.hub, core.DefaultExchangeLimits()),
-		Directory: s.residents(), Linger: c.Linger, MostMembers: c.Members, Registration: c.Registration,
+		Directory: s.residents(), Linger: c.Linger, Media: carrier(c.Media), MostMembers: c.Members, Registration: c.Registration,
 		Origin: terms.Origin}), nil
 }
 

@@ -65,12 +65,15 @@ func (s *server) calling(socket.Terms) ([]dialect.Dialect, error) {
 	if linger == 0 {
 		linger = -1 // not at all
 	}
-	carried := core.MediaPeer
-	if c.Media == config.MediaServer {
-		carried = core.MediaServer
-	}
 	return []dialect.Dialect{calling.New(calling.Options{Hub: s.hub, Server: "switchboard " + s.Version, Linger: linger,
-		Listing: circle(c.Listing), Inviting: circle(c.Inviting), Media: carried})}, nil
+		Listing: circle(c.Listing), Inviting: circle(c.Inviting), Media: carrier(c.Media)})}, nil
+}
+
+func carrier(name string) core.MediaPolicy {
+	if name == config.MediaServer {
+		return core.MediaServer
+	}
+	return core.MediaPeer
 }
 
 func circle(name string) core.Circle {

@@ -320,6 +320,7 @@ func (d Omikron) check(check *checker) {
 	if u, err := url.Parse(d.AuthURL); d.AuthURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
 		check.wrong(path+"auth_url", "%q is no http or https URL", d.AuthURL)
 	}
+	check.oneOf(path+"media", d.Media, MediaPeer, MediaServer)
 	check.atLeast(path+"members", int64(d.Members), 2)
 }
 

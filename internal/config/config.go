@@ -185,6 +185,11 @@ type Omikron struct {
 	AuthID Secret `yaml:"auth_id"`
 	// How long an empty call group stays, with its secret. 0: not at all.
 	Linger time.Duration `yaml:"linger"`
+	// Whether the server takes part in call groups that have no secret: `peer`
+	// (never: members send to each other only) or `server` (it is a peer in the
+	// name of each member who came by another protocol, so that all hear each
+	// other). What members encrypt is for them alone in any case.
+	Media string `yaml:"media"`
 	// How many can be in one call group; everybody sends to everybody.
 	Members int `yaml:"members"`
 }

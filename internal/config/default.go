@@ -30,6 +30,7 @@ func Default() *Config {
 			},
 			Omikron: Omikron{
 				Access:  AccessOff,
+				Media:   MediaPeer,
 				Members: 32,
 			},
 		},

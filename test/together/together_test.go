@@ -3,6 +3,7 @@
 package together
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"switchboard/internal/dialect"
 	"switchboard/internal/dialect/calling"
 	"switchboard/internal/dialect/kurento"
+	"switchboard/internal/dialect/omikron"
 	"switchboard/internal/dialect/talk"
 	"switchboard/internal/media/mediatest"
 )
@@ -24,7 +26,17 @@ func TestTranscripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return talk.Server{Hub: hub, Access: core.AccessOpen, Dialects: []dialect.Dialect{
-			kurento.New(kurento.Options{Hub: hub, Access: core.AccessOpen}), calling.New(calling.Options{Hub: hub, Linger: -1})}}
+		groups := omikron.New(omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits()), Directory: everybody{}})
+		return talk.Server{Hub: hub, Access: core.AccessOpen, Dialects: append([]dialect.Dialect{
+			kurento.New(kurento.Options{Hub: hub, Access: core.AccessOpen}), calling.New(calling.Options{Hub: hub, Linger: -1})}, groups...)}
 	})
 }
+
+// everybody is a directory in which all are who they say.
+type everybody struct{}
+
+func (everybody) Resident(_ context.Context, user, _ string) (omikron.Resident, error) {
+	return omikron.Resident{User: user, Name: "user " + user[:2]}, nil
+}
+
+func (everybody) Housed(_ context.Context, _, _ string, users []string) ([]string, error) { return users, nil }

@@ -6,6 +6,7 @@ import (
 
 	"switchboard/internal/core"
 	"switchboard/internal/dialect"
+	"switchboard/internal/media"
 )
 
 // signal is the media type of messages between members of a call group. The
@@ -19,6 +20,10 @@ type caller struct {
 	call  string
 	place *core.Participant
 	state callState
+
+	carried   bool                     // the server carries media in this room
+	outsiders []*outsider              // for whom it then stands in, in order of coming
+	published map[string][]media.Track // of the client's, by name
 }
 
 // callState is what a member's status in the room says.
@@ -55,9 +60,13 @@ func (c *caller) identified(m *message) ([]dialect.Frame, bool) {
 	if given := callStates[fold(m.text("call_state"))]; given != "" {
 		c.state.Call, c.state.Streaming = given, given == "streaming"
 	}
+	carried := c.o.Media
+	if secret != "" {
+		carried = core.MediaPeer // what they say is encrypted
+	}
 	p, room, err := c.c.Session().Join(core.JoinRequest{Room: core.NewRoomID(c.o.Realm, c.call), Name: c.who.User, Display: c.who.Name,
 		Status: c.state.status(), Mode: core.ModeTalk, Replace: true, Secret: secret,
-		Create: &core.Policy{Media: core.MediaPeer, Members: core.PermitTalk, Guests: core.PermitTalk, Linger: c.o.Linger,
+		Create: &core.Policy{Media: carried, Members: core.PermitTalk, Guests: core.PermitTalk, Linger: c.o.Linger,
 			Participants: c.o.MostMembers, Secret: secret}})
 	if err != nil {
 		if core.KindOf(err) == core.Denied && about(err) == core.AboutValue {
@@ -65,14 +74,16 @@ func (c *caller) identified(m *message) ([]dialect.Frame, bool) {
 		}
 		return []dialect.Frame{reply(m, "error", err.Error(), 0)}, false
 	}
-	c.place = p
+	c.place, c.carried, c.published = p, room.Policy.Media == core.MediaServer, map[string][]media.Track{}
 	if to := m.user("receiver_id"); to != "" {
 		_ = c.inviteTo(c.who.User, to, c.call, m) // clients of 412d4b6 wait for no reply to that
 	}
-	return []dialect.Frame{c.roster(m, room)}, true
+	reply := []dialect.Frame{c.roster(m, room)}
+	return append(reply, c.arrivals(&room)...), true
 }
 
-// roster lists the members, the newcomer with them, in the three shapes that
+// roster lists the members, the newcomer with them but not those for whom the
+// server stands in, in the three shapes that
 // clients of different times read.
 func (c *caller) roster(m *message, room core.RoomInfo) dialect.Frame {
 	var short, long []member
@@ -83,8 +94,17 @@ func (c *caller) roster(m *message, room core.RoomInfo) dialect.Frame {
 		}{s.Call, s.Streaming})
 		short, long = set(short, user, quote(s.Call)), set(long, user, b)
 	}
-	for _, p := range room.Participants {
-		add(p.Name, stateIn(p.Status))
+	for i := range room.Participants {
+		p := &room.Participants[i]
+		if p.Mode == core.ModeInvited {
+			continue
+		}
+		if p.Via != Name {
+			if c.meet(p); c.carried {
+				continue // see arrivals
+			}
+		}
+		add(memberID(p), stateIn(p.Status))
 	}
 	add(c.who.User, c.state)
 	all := appendObject(nil, long)
@@ -110,7 +130,7 @@ func (c *caller) receive(m *message) []dialect.Frame {
 		case c.state.Call == "streaming":
 			c.state.Call = "active"
 		}
-		return c.tellAll(m)
+		return append(c.tellAll(m), c.streamed()...)
 	case "client_changed":
 		return c.change(m)
 	}
@@ -136,7 +156,7 @@ func (c *caller) change(m *message) []dialect.Frame {
 	}
 	m.data = set(m.data, "user_id", quote(c.who.User))
 	c.state = state
-	return c.tellAll(m)
+	return append(c.tellAll(m), c.streamed()...)
 }
 
 // tellAll passes a message on to all others and notes the member's state for
@@ -153,6 +173,9 @@ func (c *caller) relay(m *message) []dialect.Frame {
 	to := firstOf(m.user("receiver_id"), m.receiver)
 	if to == "" {
 		return c.complain(m, "receiver_id is missing or no UUID")
+	}
+	if o := c.outsider(func(o *outsider) bool { return o.id == to }); o != nil {
+		return c.intercept(m, o)
 	}
 	m.receiver = to
 	if get(m.data, "user_id") != nil {
@@ -186,28 +209,70 @@ func (c *caller) notify(e *core.Event) []dialect.Frame {
 			return []dialect.Frame{dialect.Text(f.Body)}
 		}
 	case core.ParticipantJoined:
-		return []dialect.Frame{dialect.Text(e.Encoded(Name, encodeCall))}
-	case core.ParticipantLeft:
-		if f.Participant == c.place.ID() {
-			return c.end(1008, "removed from the call")
+		if f.Participant.Mode != core.ModeInvited {
+			return c.joined(e, &f.Participant)
 		}
-		// Clients of two times know one each (dossier 5.2).
-		return []dialect.Frame{dialect.Text(e.Encoded("omikron: closed", encodeCall)), dialect.Text(e.Encoded("omikron: disconnected", encodeGone))}
+	case core.ParticipantChanged:
+		if f.Entered {
+			return c.joined(e, &f.Participant)
+		}
+	case core.ParticipantLeft:
+		return c.left(e, f)
+	case core.TrackPublished:
+		if o := c.placed(f.Participant.ID); o != nil {
+			c.receiveAll(o, &f.Participant)
+		}
+	case core.AnswerMade:
+		return c.answerMade(f)
+	case core.TransportFailed:
+		if o, l := c.linkOf(f.Transport); l != nil {
+			c.hangUp(o, l)
+		}
 	case core.RoomClosed:
 		return c.end(1000, "the call was closed")
 	}
 	return nil
 }
 
+func (c *caller) joined(e *core.Event, p *core.ParticipantInfo) []dialect.Frame {
+	told := []dialect.Frame{dialect.Text(e.Encoded(Name, encodeCall))}
+	if p.Via == Name {
+		return told
+	}
+	c.meet(p)
+	return append(told, c.fetchScreen()...)
+}
+
+func (c *caller) left(e *core.Event, f core.ParticipantLeft) []dialect.Frame {
+	if f.Participant == c.place.ID() {
+		return c.end(1008, "removed from the call")
+	}
+	// Clients of two times know one each (dossier 5.2).
+	if o := c.placed(f.Participant); o != nil {
+		gone := member{"user_id", quote(o.id)}
+		return append([]dialect.Frame{dialect.Text(event("client_closed", gone)), dialect.Text(event("client_disconnected", gone))}, c.depart(o)...)
+	}
+	if parseID(f.Name) == "" {
+		return nil // was only invited, by another protocol
+	}
+	return []dialect.Frame{dialect.Text(e.Encoded("omikron: closed", encodeCall)), dialect.Text(e.Encoded("omikron: disconnected", encodeGone))}
+}
+
 func encodeCall(f core.Fact) []byte {
 	switch f := f.(type) {
 	case core.ParticipantJoined:
-		s := stateIn(f.Participant.Status)
-		return event("client_connected", member{"user_id", quote(f.Participant.Name)}, member{"call_state", quote(s.Call)}, member{"user_state", quote(s.User)})
+		return encodeJoined(&f.Participant)
+	case core.ParticipantChanged:
+		return encodeJoined(&f.Participant)
 	case core.ParticipantLeft:
 		return event("client_closed", member{"user_id", quote(f.Name)})
 	}
 	return nil
+}
+
+func encodeJoined(p *core.ParticipantInfo) []byte {
+	s := stateIn(p.Status)
+	return event("client_connected", member{"user_id", quote(memberID(p))}, member{"call_state", quote(s.Call)}, member{"user_state", quote(s.User)})
 }
 
 func encodeGone(f core.Fact) []byte {

@@ -55,6 +55,9 @@ type Options struct {
 	// Linger is how long an empty call group stays, with its secret, for those
 	// who come back; not at all.
 	Linger time.Duration
+	// Media says who carries the media of call groups that have no secret, between
+	// clients and members who came by another protocol.
+	Media core.MediaPolicy
 	// MostMembers bounds a call group; 32, since everybody sends to everybody.
 	MostMembers int
 	// MessageBytes bounds one message; the server's limit.
