@@ -95,9 +95,11 @@ var rules = []rule{
 		why: "it serves files, and works without the rest"},
 	{pkg: "internal/tools/...",
 		why: "programs of the Makefile must run before anything else builds"},
-	{pkg: "test", ours: []string{"internal/config"}, theirs: []string{"*"},
+	{pkg: "test", ours: []string{"internal/config", "test/iota"}, theirs: []string{"*"},
 		why: "these rules"},
-	{pkg: "test/...", ours: []string{"internal/..."}, theirs: []string{"*"},
+	{pkg: "test/iota", theirs: []string{"github.com/gorilla/websocket"},
+		why: "a home server for tests, which knows the wire only"},
+	{pkg: "test/...", ours: []string{"internal/...", "test/iota"}, theirs: []string{"*"},
 		why: "tests of the whole server"},
 }
 

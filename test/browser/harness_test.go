@@ -90,19 +90,21 @@ type server struct {
 	data    string
 	address string // HOST:PORT of the pages
 	media   string // HOST:PORT of the media
+	options []string
 	output  *output
 	cmd     *exec.Cmd
 	exited  chan error
 }
 
-// startServer starts the server on free ports and waits until it is ready. It is stopped when the test ends.
-func startServer(t *testing.T) *server {
+// startServer starts the server on free ports, with options (name=value) of the configuration, and waits until it is
+// ready. It is stopped when the test ends.
+func startServer(t *testing.T, options ...string) *server {
 	t.Helper()
 	binary, err := build()
 	if err != nil {
 		unavailable(t, err.Error())
 	}
-	s := &server{t: t, binary: binary, data: t.TempDir(), address: freePort(t), media: freePort(t), output: &output{}}
+	s := &server{t: t, binary: binary, data: t.TempDir(), address: freePort(t), media: freePort(t), options: options, output: &output{}}
 	t.Cleanup(func() {
 		s.stop()
 		if t.Failed() {
@@ -117,6 +119,9 @@ func (s *server) start() {
 	s.t.Helper()
 	s.cmd = exec.Command(s.binary, "serve", "--listen", s.address, "--data", s.data,
 		"--set", "media.address="+s.media, "--set", "shutdown.drain=1s", "--set", "log.level=debug")
+	for _, o := range s.options {
+		s.cmd.Args = append(s.cmd.Args, "--set", o)
+	}
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("start the server: %v", err)

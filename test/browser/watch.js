@@ -19,7 +19,8 @@
 
   // Counters of the connection that a video element plays from.
   async function received(video) {
-    const track = video?.srcObject?.getVideoTracks()[0];
+    const stream = video?.srcObject;
+    const track = stream?.getVideoTracks()[0] ?? stream?.getAudioTracks()[0];
     const peer = track ? peers.findIndex((p) => p.getReceivers().some((r) => r.track === track)) : -1;
     if (peer < 0) return null;
     const counters = { peer, state: peers[peer].connectionState, frames: 0, packets: 0, energy: 0 };
@@ -49,6 +50,14 @@
         return false;
       }
       return now.frames >= before.frames + 10 && (!sound || now.energy > before.energy + 1e-5);
+    },
+
+    // The same for sound alone.
+    async sounds(name, element) {
+      const now = await received(element);
+      const before = marks.get(name);
+      if (now && before?.peer !== now.peer) marks.set(name, now);
+      return !!now && before?.peer === now.peer && now.energy > before.energy + 1e-5;
     },
 
     // What there is to know about each picture on the page, for a person who looks for a mistake.
