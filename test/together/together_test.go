@@ -39,4 +39,6 @@ func (everybody) Resident(_ context.Context, user, _ string) (omikron.Resident, 
 	return omikron.Resident{User: user, Name: "user " + user[:2]}, nil
 }
 
-func (everybody) Housed(_ context.Context, _, _ string, users []string) ([]string, error) { return users, nil }
+func (everybody) Housed(_ context.Context, _, _ string, users []string) ([]string, error) {
+	return users, nil
+}
