@@ -236,7 +236,7 @@ func TestOmikronComesBack(t *testing.T) {
 	}
 	v.hear(a, "cy's home to be away", becomes(cy, "IOTA_OFFLINE"))
 	v.hear(a, "cy's home to be back", becomes(cy, "USER_OFFLINE"))
-	c = v.login(cy)
+	v.login(cy)
 	v.hear(a, "cy to be back", becomes(cy, "ONLINE"))
 
 	if err := v.server.command.Process.Kill(); err != nil {

@@ -113,6 +113,7 @@ func TestFlapping(t *testing.T) {
 		ada.Send([]byte(`{"id":"00000000-0000-7000-8000-000000000001","type":"get_chats"}`))
 		synctest.Wait()
 		iota.Send([]byte(`{"id":"00000000-0000-7000-8000-000000000001","type":"get_chats","data":{"user_ids":["` + faultBob + `"]}}`))
+		synctest.Wait()
 		for range 600 {
 			bob := connect(0, asUser(faultBob, ""))
 			time.Sleep(50 * time.Millisecond)
