@@ -159,11 +159,11 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 		if r.notify != nil {
 			r.notify(p, info)
 		}
+		room.seat(s, 1)
 		room.tell(ParticipantJoined{Room: room.id, Participant: p.info()}, nil)
 		room.participants = append(room.participants, p)
 		room.lately = append(room.lately, p)
 		room.names[p.name] = p
-		room.seat(s, 1)
 		room.rouse()
 	}
 	a := room.settle(fresh && err != nil) // a room made for a join that failed goes again

@@ -25,6 +25,7 @@ type actor struct {
 	muted     map[string]bool
 	mode      map[string]core.Mode
 	loopback  map[string]bool
+	hears     map[string]bool // the mix
 	told      []core.Fact
 }
 
@@ -42,7 +43,7 @@ func request(name, room string) core.JoinRequest {
 
 func newActor(t testing.TB, h *house, name string) *actor {
 	a := &actor{client: h.connect(t), name: name, places: map[string]*core.Participant{}, published: map[string]bool{},
-		muted: map[string]bool{}, mode: map[string]core.Mode{}, loopback: map[string]bool{}}
+		muted: map[string]bool{}, mode: map[string]core.Mode{}, loopback: map[string]bool{}, hears: map[string]bool{}}
 	a.up, a.down = a.transport(t), a.transport(t)
 	return a
 }
@@ -58,13 +59,14 @@ func (a *actor) step(h *house, pick func(int) int) {
 		}
 		return
 	}
-	switch pick(9) {
+	switch pick(12) {
 	case 0:
 		p.Leave()
 		delete(a.places, room)
 		delete(a.published, room)
 		delete(a.muted, room)
 		delete(a.loopback, room)
+		delete(a.hears, room)
 	case 1:
 		if _, err := p.Publish(core.PublishRequest{Name: "cam", Transport: a.up.ID(), Tracks: tracksOf(a.up.ID())}); err == nil {
 			a.published[room], a.muted[room] = true, false
@@ -97,6 +99,16 @@ func (a *actor) step(h *house, pick func(int) int) {
 		}
 	case 7:
 		_ = p.Send(core.Message{Type: core.TextMessage, Body: []byte("hi")})
+	case 9:
+		if p.HearMix(core.MixRequest{Transport: a.down.ID(), Volume: 1 + pick(100), Video: pick(2) == 0}) == nil {
+			a.hears[room] = true
+		}
+	case 10:
+		p.StopMix()
+		delete(a.hears, room)
+	case 11:
+		_ = p.PushToTalk(pick(2) == 0)
+		h.engine.sink.Post(media.TalkingChanged{Transport: a.up.ID(), Track: tracksOf(a.up.ID())[0].ID, Talking: pick(2) == 0})
 	case 8:
 		_ = p.SetRoomData(core.DataRequest{Key: "k", Value: []byte{byte(pick(4))}})
 	}
@@ -117,6 +129,9 @@ func judge(t interface{ Errorf(string, ...any) }, h *house, actors []*actor) {
 			t.Errorf("%s: a route to somebody who does not listen there", room)
 			continue
 		}
+		if rec.Mix > 0 && !to.hears[room] {
+			t.Errorf("%s: %s hears a mix without asking", room, to.name)
+		}
 		for _, track := range rec.Forward {
 			from := byTransport[owner(track)]
 			switch {
@@ -131,6 +146,12 @@ func judge(t interface{ Errorf(string, ...any) }, h *house, actors []*actor) {
 			case from.muted[room] && track == tracksOf(from.up.ID())[1].ID:
 				t.Errorf("%s: a route from %s, who is muted", room, from.name)
 			}
+		}
+	}
+	for key := range h.engine.voices {
+		from, room := byTransport[owner(key.track)], core.RoomID(key.room).Name()
+		if from.places[room] == nil || !from.published[room] || from.mode[room] != core.ModeTalk || room == "quiet" {
+			t.Errorf("%s: %s is in the mix, who does not or may not talk there", room, from.name)
 		}
 	}
 }
@@ -223,6 +244,10 @@ func perRoom(facts []core.Fact) map[core.RoomID][]string {
 			room = f.Room
 		case core.RoomDataChanged:
 			room = f.Room
+		case core.TalkingChanged:
+			room = f.Room
+		case core.PushToTalkChanged:
+			room = f.Room
 		}
 		rooms[room] = append(rooms[room], kinds([]core.Fact{f})[0])
 	}
@@ -259,6 +284,10 @@ func checkLives(t *testing.T, facts []core.Fact) {
 			who = f.From
 		case core.RoomDataChanged:
 			who = f.By
+		case core.TalkingChanged:
+			who = f.Participant
+		case core.PushToTalkChanged:
+			who = f.Participant.ID
 		}
 		if !alive[who] {
 			t.Errorf("%v from somebody who is not there", kinds([]core.Fact{f}))

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -49,6 +50,10 @@ func kinds(facts []core.Fact) []string {
 			all = append(all, "ended "+string(f.Reason))
 		case core.TalkingChanged:
 			all = append(all, "talking "+f.Name)
+		case core.PushToTalkChanged:
+			all = append(all, fmt.Sprintf("pressed %s %v", f.Participant.Name, f.On))
+		case core.LoginMade:
+			all = append(all, "login "+f.Identity.User)
 		case core.Observed:
 			all = append(all, "observed "+string(f.Directory)+" "+kinds([]core.Fact{f.What})[0])
 		case core.RoomAnnounced:

@@ -28,15 +28,14 @@ func (r *Room) routesFor(subs []*subscription) media.Routes {
 // r.mu.
 func (r *Room) reception(to media.TransportID) media.Reception {
 	rec := media.Reception{To: to}
-	pictures := false
 	for _, p := range r.hearers[to] {
-		if p.mode == ModeListen || p.mode == ModeTalk {
-			rec.Mix = max(rec.Mix, p.mix.volume)
-			pictures = pictures || p.mix.video
+		if p.mode != ModeListen && p.mode != ModeTalk {
+			continue
 		}
-	}
-	if track, ok := r.speaker(to); ok && pictures {
-		rec.Forward = append(rec.Forward, track)
+		rec.Mix = max(rec.Mix, p.mix.volume)
+		if track, ok := r.speaker(p); ok && p.mix.video && !slices.Contains(rec.Forward, track) {
+			rec.Forward = append(rec.Forward, track)
+		}
 	}
 	for _, s := range r.receivers[to] {
 		if s.participant.mode == ModeNone || s.participant.mode == ModeInvited {
@@ -127,13 +126,13 @@ func (r *Room) routesWithout(p *Participant) media.Routes {
 		r.dropSubscription(s)
 	}
 	unpaired := r.unpairAll(p, "")
-	routes := r.routesFor(lost)
-	for _, pub := range published {
-		routes = withoutVoices(routes, pub)
-	}
 	if p.mix != nil {
 		unpaired = append(unpaired, p.mix.transport)
 		r.dropMix(p)
+	}
+	routes := r.routesFor(lost)
+	for _, pub := range published {
+		routes = withoutVoices(routes, pub)
 	}
 	for _, t := range unpaired {
 		if !slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == t }) {

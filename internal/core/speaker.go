@@ -92,12 +92,12 @@ func (p *publication) has(k media.Kind) bool {
 	return slices.ContainsFunc(p.tracks, func(t media.Track) bool { return t.Kind == k })
 }
 
-// speaker returns the track that shows who spoke last besides the transport
-// itself. Callers hold r.mu.
-func (r *Room) speaker(to media.TransportID) (track media.TrackID, ok bool) {
+// speaker returns the track that shows whoever spoke last to a participant who
+// hears the mix, never themself. Callers hold r.mu.
+func (r *Room) speaker(to *Participant) (track media.TrackID, ok bool) {
 	for _, p := range r.lately {
 		pub := p.picture()
-		if pub == nil || pub.transport == to {
+		if pub == nil || p == to || pub.transport == to.mix.transport {
 			continue
 		}
 		for _, t := range pub.tracks {
