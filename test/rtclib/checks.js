@@ -86,11 +86,13 @@ const checks = {
   },
   async "is closed when it is silent as long as it said"() {
     const c = await client({ remoteTimeout: 1000 });
-    await next(c, "closed");
+    if (c.state !== "closed") {
+      await next(c, "closed"); // not yet, unless the machine is very busy
+    }
     assert.equal(c.state, "closed");
   },
   async "pings, and stays"() {
-    const c = await client({ pingInterval: 50, timeout: 2000 });
+    const c = await client({ pingInterval: 50, timeout: patience });
     const [m] = await next(c.channel, "message");
     assert.equal(m.type, "answer");
     assert.equal(c.state, "connected");
