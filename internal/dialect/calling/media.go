@@ -45,10 +45,14 @@ type published struct {
 }
 
 const (
-	signalingEvent = `"signaling"`
-	candidateEvent = `"ice_candidate"`
+	signalingEvent = "signaling"
+	candidateEvent = "ice_candidate"
 	usualStream    = "stream" // the name that rtc-lib gives to a stream without one
 )
+
+// mostStreams is how long the names of streams in one offer may be, in bytes.
+// They are kept as long as the connection.
+const mostStreams = 16 << 10
 
 func (p *place) line(peer string) *line {
 	for _, l := range p.lines {
@@ -61,22 +65,39 @@ func (p *place) line(peer string) *line {
 
 // intercepts takes what is for the server although it is addressed to a peer.
 // It tells false for everything else.
-func (c *conversation) intercepts(p *place, to string, event string, data value) (bool, error) {
+func (c *conversation) intercepts(p *place, to string, event []byte, data value) (bool, error) {
 	if !p.media || to == c.self() {
 		return false, nil
 	}
-	switch event {
+	switch string(event) {
 	case signalingEvent:
 		if o, ok := readOffer(data); ok {
 			return true, c.offered(p, to, o)
 		}
 	case candidateEvent:
-		if l := p.line(to); l != nil {
-			_ = l.transport.AddCandidate(readCandidate(data)) // one that is of no use is none
-			return true, nil
+		if _, err := p.peer(to); err != nil {
+			return true, err
 		}
+		if l := p.line(to); l != nil { // otherwise it is for a connection that has failed
+			_ = l.transport.AddCandidate(readCandidate(data)) // one that is of no use is none
+		}
+		return true, nil
 	}
 	return false, nil
+}
+
+// peer finds somebody to whom a connection can be.
+func (p *place) peer(name string) (core.ParticipantInfo, error) {
+	peer, err := p.me.Lookup(name)
+	switch {
+	case err != nil && !p.me.Present():
+		return peer, errNotInRoom
+	case err != nil:
+		return peer, inSend.of(err)
+	case peer.Mode == core.ModeInvited:
+		return peer, errPendingPeer
+	}
+	return peer, nil
 }
 
 func readOffer(data value) (o offer, ok bool) {
@@ -126,12 +147,11 @@ func readCandidate(data value) media.Candidate {
 
 // offered has an offer answered in a peer's name.
 func (c *conversation) offered(p *place, to string, o offer) error {
-	peer, err := p.me.Lookup(to)
-	switch {
-	case err != nil:
-		return inSend.of(err)
-	case peer.Mode == core.ModeInvited:
-		return errPendingPeer
+	if _, err := p.peer(to); err != nil {
+		return err
+	}
+	if len(o.streams.raw) > mostStreams {
+		return tooMuch("The names of streams can have at most ", mostStreams)
 	}
 	l := p.line(to)
 	if l == nil {
@@ -143,10 +163,18 @@ func (c *conversation) offered(p *place, to string, o offer) error {
 		p.lines = append(p.lines, l)
 	}
 	if err := l.transport.Answer(o.sdp); err != nil {
+		p.giveUp(l)
 		return err
 	}
 	l.offers = append(l.offers, o)
 	return nil
+}
+
+// giveUp ends a line that has not come about, if no offer on it is left.
+func (p *place) giveUp(l *line) {
+	if !l.answered && len(l.offers) == 0 {
+		p.hangUp(l)
+	}
 }
 
 // answerMade tells the client what its peer is said to have answered.
@@ -157,11 +185,9 @@ func (c *conversation) answerMade(f core.AnswerMade) []dialect.Frame {
 	}
 	o := l.offers[0]
 	l.offers = l.offers[1:]
-	if f.Err != nil {
-		if !l.answered {
-			p.hangUp(l)
-		}
-		return nil // there is no word for it: the connection does not come about
+	if f.Err != nil { // for the connection there is no word: it does not come about
+		p.giveUp(l)
+		return say(complaint(sentence(f.Err)))
 	}
 	l.answered, l.streams, l.tracks = true, o.streams, f.Answer.Tracks
 	p.publish()
@@ -170,7 +196,7 @@ func (c *conversation) answerMade(f core.AnswerMade) []dialect.Frame {
 	if paired && o.channels.kind == object {
 		channels = o.channels.raw
 	}
-	return say(encodeMessage(p.room, l.peer, []byte(signalingEvent), encodeAnswer(f.Answer.SDP, o.named(), channels)))
+	return say(encodeMessage(p.room, l.peer, appendString(nil, signalingEvent), encodeAnswer(f.Answer.SDP, o.named(), channels)))
 }
 
 func (c *conversation) lineOf(id media.TransportID) (*place, *line) {

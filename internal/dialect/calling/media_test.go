@@ -127,3 +127,22 @@ func TestDataLineIsAcceptedForEverybody(t *testing.T) {
 		}
 	})
 }
+
+// TestNamesOfStreamsAreBounded sends more than is kept for a connection.
+func TestNamesOfStreamsAreBounded(t *testing.T) {
+	inBubble(t, map[string]string{"media": "server"}, func(t *testing.T, s talk.Server) {
+		ada, bob := connect(t, s), connect(t, s)
+		defer ada.hangs()
+		defer bob.hangs()
+		for _, p := range []*person{ada, bob} {
+			p.says(`{"type":"room_join","room":"r","tid":1}`)
+			p.told()
+		}
+		ada.told()
+		ada.says(`{"type":"room_peer_to","room":"r","user":"%s","event":"signaling","tid":2,"data":{"type":"offer","sdp":"v=0","streams":{"0":["%s","audio"]}}}`,
+			bob.id, strings.Repeat("n", 20_000))
+		if got := shown(ada.told()); got != "[answer The names of streams can have at most 16384 bytes]" {
+			t.Errorf("told %s", got)
+		}
+	})
+}

@@ -233,7 +233,7 @@ func (c *conversation) peerTo(m *message) ([]byte, error) {
 	if to == "" {
 		return nil, errNoRecipient
 	}
-	if taken, err := c.intercepts(p, to, string(event.raw), data); taken {
+	if taken, err := c.intercepts(p, to, event.bytes(), data); taken {
 		return nil, err
 	}
 	send := core.Message{ToName: to, Type: peerMessage}
