@@ -229,8 +229,8 @@ type Documents interface {
 	DeleteDocument(ctx context.Context, o Owner, name string) error
 	// Document returns one document or ErrNotFound.
 	Document(ctx context.Context, o Owner, name string) (Document, error)
-	// Documents lists an owner's documents by name.
-	Documents(ctx context.Context, o Owner) ([]Document, error)
+	// Documents lists an owner's documents whose names begin with prefix, by name.
+	Documents(ctx context.Context, o Owner, prefix string) ([]Document, error)
 }
 
 // Preferences keeps how users left rooms.

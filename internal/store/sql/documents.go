@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"fmt"
+	"unicode/utf8"
 
 	"switchboard/internal/store"
 )
@@ -74,9 +75,9 @@ func (r *records) Document(ctx context.Context, o store.Owner, name string) (sto
 }
 
 // Documents implements [store.Documents].
-func (r *records) Documents(ctx context.Context, o store.Owner) ([]store.Document, error) {
+func (r *records) Documents(ctx context.Context, o store.Owner, prefix string) ([]store.Document, error) {
 	documents, err := list(ctx, r, scanDocument(kindOf(o)), `SELECT `+documentColumns+` FROM `+documentTable(o.Kind)+`
-		WHERE realm = $1 AND owner = $2`, o.Realm, o.ID)
+		WHERE realm = $1 AND owner = $2 AND substr(name, 1, $3) = $4`, o.Realm, o.ID, utf8.RuneCountInString(prefix), prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list documents: %w", err)
 	}

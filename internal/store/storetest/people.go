@@ -155,7 +155,7 @@ func testDocuments(t *testing.T, s store.Store) {
 		same(t, "replaced", must(s.PutDocument(ctx, store.Document{Owner: o, Name: "layout", Body: "new"}))(t).Version, 3)
 
 		must(s.PutDocument(ctx, store.Document{Owner: o, Name: "Alpha", Body: "x"}))(t)
-		same(t, "list", must(s.Documents(ctx, o))(t), []store.Document{
+		same(t, "list", must(s.Documents(ctx, o, ""))(t), []store.Document{
 			{Owner: o, Name: "Alpha", Body: "x", Version: 1}, {Owner: o, Name: "layout", Body: "new", Version: 3},
 		})
 		check(t, s.DeleteDocument(ctx, o, "layout"))
@@ -163,7 +163,7 @@ func testDocuments(t *testing.T, s store.Store) {
 		_, err = s.Document(ctx, o, "layout")
 		wantError(t, "read after deletion", err, store.ErrNotFound)
 	}
-	same(t, "the realm's by default", len(must(s.Documents(ctx, store.Owner{Realm: "one"}))(t)), 1)
+	same(t, "the realm's by default", len(must(s.Documents(ctx, store.Owner{Realm: "one"}, ""))(t)), 1)
 	for _, o := range []store.Owner{{Realm: "three"}, {Realm: "one", Kind: store.OwnerUser, ID: "eve"}, {Realm: "one", Kind: store.OwnerRole, ID: "ada"}} {
 		_, err := s.PutDocument(ctx, store.Document{Owner: o, Name: "layout"})
 		wantError(t, fmt.Sprintf("document of %+v", o), err, store.ErrNotFound)
@@ -291,13 +291,13 @@ func count(t *testing.T, s store.Store) (c census) {
 	c.Administrators = len(must(s.Administrators(ctx, "", ""))(t))
 	c.Preferences = len(must(s.Preferences(ctx, store.Preference{}))(t))
 	for _, r := range []string{"one", "two"} {
-		c.Documents += len(must(s.Documents(ctx, store.Owner{Realm: r}))(t))
+		c.Documents += len(must(s.Documents(ctx, store.Owner{Realm: r}, ""))(t))
 		for _, u := range []string{"ada", "bob"} {
 			c.Logins += len(must(s.Logins(ctx, r, u))(t))
-			c.Documents += len(must(s.Documents(ctx, store.Owner{Realm: r, Kind: store.OwnerUser, ID: u}))(t))
+			c.Documents += len(must(s.Documents(ctx, store.Owner{Realm: r, Kind: store.OwnerUser, ID: u}, ""))(t))
 		}
 		for _, role := range []string{"flight", "capcom"} {
-			c.Documents += len(must(s.Documents(ctx, store.Owner{Realm: r, Kind: store.OwnerRole, ID: role}))(t))
+			c.Documents += len(must(s.Documents(ctx, store.Owner{Realm: r, Kind: store.OwnerRole, ID: role}, ""))(t))
 		}
 	}
 	return c

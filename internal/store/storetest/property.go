@@ -217,7 +217,7 @@ func compareState(ctx context.Context, r *rapid.T, s store.Store, realm string, 
 	for role := range m.roles {
 		of := maps.Clone(m.documents)
 		maps.DeleteFunc(of, func(k [2]string, _ store.Document) bool { return k[0] != role })
-		comparePairs(r, "documents of "+role, of)(s.Documents(ctx, store.Owner{Realm: realm, Kind: store.OwnerRole, ID: role}))
+		comparePairs(r, "documents of "+role, of)(s.Documents(ctx, store.Owner{Realm: realm, Kind: store.OwnerRole, ID: role}, ""))
 	}
 }
 
