@@ -18,7 +18,8 @@ func (s *server) openHub(context.Context) error {
 	if engine == nil {
 		engine = s.openMedia
 	}
-	hub, err := core.NewHub(core.Options{Limits: limits(&s.Config.Limits), Log: s.Log, Auth: gate, Media: engine})
+	hub, err := core.NewHub(core.Options{Limits: limits(&s.Config.Limits), Log: s.Log, Auth: gate, Keys: gate, Accounts: gate,
+		Store: s.store, Media: engine})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"switchboard/internal/auth"
@@ -59,50 +58,20 @@ func (s *server) gate() (*auth.Gate, error) {
 }
 
 // openRooms opens the rooms that stay.
-func (s *server) openRooms(ctx context.Context) error {
-	rooms, err := s.store.Rooms(ctx, store.Filter{})
-	if err != nil {
-		return err
-	}
-	for _, r := range rooms {
-		if err := s.hub.Admin().OpenRoom(core.NewRoomID(r.Realm, r.ID), policy(r)); err != nil {
-			return fmt.Errorf("%s in %s: %w", r.ID, r.Realm, err)
-		}
-	}
-	return nil
-}
-
-func policy(r store.Room) core.Policy {
-	p := core.Policy{Media: core.MediaServer, Members: permission(r.Members), Guests: permission(r.Guests),
-		Persistent: true, Linger: r.Linger, Participants: r.MaxParticipants}
-	if r.Media == store.MediaPeer {
-		p.Media = core.MediaPeer
-	}
-	return p
-}
-
-func permission(a store.Access) core.Permission {
-	switch a {
-	case store.AccessTalk:
-		return core.PermitTalk
-	case store.AccessListen:
-		return core.PermitListen
-	}
-	return core.PermitNone
-}
+func (s *server) openRooms(ctx context.Context) error { return s.hub.Load(ctx) }
 
 // AddUser creates a user, for the command line. A server that runs on the same
 // store knows the user at once.
 func AddUser(ctx context.Context, c *config.Config, u store.User, password string) error {
 	return withStore(ctx, c, func(st store.Store, h *auth.Hasher) error {
-		return auth.AddUser(ctx, st, h, auth.Actor{}, u, password)
+		return auth.AddUser(ctx, st, h, core.Actor{}, u, password)
 	})
 }
 
 // SetPassword gives a user another password, for the command line.
 func SetPassword(ctx context.Context, c *config.Config, realm, user, password string) error {
 	return withStore(ctx, c, func(st store.Store, h *auth.Hasher) error {
-		return auth.SetPassword(ctx, st, h, auth.Actor{}, realm, user, password)
+		return auth.SetPassword(ctx, st, h, core.Actor{}, realm, user, password)
 	})
 }
 

@@ -10,6 +10,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,14 +41,19 @@ type Options struct {
 	AuditLifetime time.Duration
 }
 
-// Gate is where people prove who they are. It implements [core.Authenticator].
+// Gate is where people prove who they are. It implements [core.Authenticator],
+// [core.LoginKeys] and [core.Accounts].
 type Gate struct {
 	Options
 	throttle *throttle
 	counts   struct{ admitted, denied, throttled, unavailable atomic.Int64 }
 }
 
-var _ core.Authenticator = (*Gate)(nil)
+var (
+	_ core.Authenticator = (*Gate)(nil)
+	_ core.LoginKeys     = (*Gate)(nil)
+	_ core.Accounts      = (*Gate)(nil)
+)
 
 // Counts are what a Gate has answered since it was made.
 type Counts struct {
@@ -123,8 +129,10 @@ func (g *Gate) sweep(ctx context.Context) {
 	}
 }
 
-// Authenticate checks the token if there is one, else user and password. It may
-// wait as long as ctx allows. Its errors are of kind Denied for a wrong proof,
+// Authenticate checks the token if there is one, else user and password, which
+// may also be a token that vouches for this user. Whom a token vouches for
+// without naming roles has those that the store gives them, and nobody is let in
+// whom the store says may not log in. It may wait as long as ctx allows. Its errors are of kind Denied for a wrong proof,
 // without saying what is wrong with it, and Unavailable after too many wrong
 // passwords or when the server cannot tell now. With an empty realm it is the
 // one where alone there is such a user, or else [core.DefaultRealm]. The remote
@@ -144,7 +152,13 @@ func (g *Gate) authenticate(ctx context.Context, c core.Credentials, remote neti
 		if g.Tokens == nil {
 			return core.Identity{}, denied("tokens are not accepted here")
 		}
-		return g.Tokens.Verify(ctx, c.Token)
+		return g.byToken(ctx, c.Token, remote)
+	}
+	if g.Tokens != nil && strings.Count(c.Password, ".") == 2 { // it has the form of a token
+		id, err := g.Tokens.Verify(ctx, c.Password)
+		if err == nil && id.User == c.User && (c.Realm == "" || c.Realm == id.Realm) {
+			return g.byToken(ctx, c.Password, remote)
+		}
 	}
 	if c.Realm == "" {
 		var err error
@@ -153,6 +167,30 @@ func (g *Gate) authenticate(ctx context.Context, c core.Credentials, remote neti
 		}
 	}
 	return g.password(ctx, c, remote)
+}
+
+// byToken returns whom a token vouches for.
+func (g *Gate) byToken(ctx context.Context, token string, remote netip.Addr) (core.Identity, error) {
+	id, err := g.Tokens.Verify(ctx, token)
+	if err != nil {
+		return id, err
+	}
+	user, err := g.Store.User(ctx, id.Realm, id.User)
+	switch {
+	case err == nil && user.Disabled:
+		return core.Identity{}, denied("this user may not log in")
+	case err == nil && len(id.Roles) == 0:
+		known, err := identity(ctx, g.Store, id.Realm, id.User)
+		if err != nil {
+			return core.Identity{}, err
+		}
+		known.Rooms, known.Display = id.Rooms, cmp.Or(id.Display, known.Display)
+		id = known
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return core.Identity{}, fmt.Errorf("look up user: %w", err)
+	}
+	g.audit(ctx, id.Realm, id.User, remote, store.OutcomeDone, "by token")
+	return id, nil
 }
 
 // realm returns where a user who names none belongs.
@@ -187,11 +225,11 @@ func (g *Gate) password(ctx context.Context, c core.Credentials, remote netip.Ad
 		return id, err
 	}
 	if !right {
-		g.audit(ctx, c, remote, store.OutcomeDenied)
+		g.audit(ctx, c.Realm, c.User, remote, store.OutcomeDenied, "")
 		return id, denied("wrong user or password")
 	}
 	attempt.succeeded()
-	g.audit(ctx, c, remote, store.OutcomeDone)
+	g.audit(ctx, c.Realm, c.User, remote, store.OutcomeDone, "")
 	return id, nil
 }
 
@@ -271,9 +309,9 @@ func (g *Gate) rehash(ctx context.Context, u store.User, old, fresh string) {
 
 // audit notes a login. A log that cannot be written keeps nobody out: when the
 // disk is full, people must still be able to talk.
-func (g *Gate) audit(ctx context.Context, c core.Credentials, remote netip.Addr, outcome store.Outcome) {
+func (g *Gate) audit(ctx context.Context, realm, user string, remote netip.Addr, outcome store.Outcome, how string) {
 	e := store.AuditEntry{
-		At: time.Now(), Realm: plain(c.Realm), Action: "login", Target: plain(c.User), Outcome: outcome, Remote: address(remote),
+		At: time.Now(), Realm: plain(realm), Action: "login", Target: plain(user), Outcome: outcome, Remote: address(remote), Detail: how,
 	}
 	if outcome == store.OutcomeDone {
 		e.Actor = e.Target // else it is only who they said they were
@@ -282,7 +320,7 @@ func (g *Gate) audit(ctx context.Context, c core.Credentials, remote netip.Addr,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTime)
 	defer cancel()
 	if _, err := g.Store.AppendAudit(ctx, e); err != nil {
-		g.Log.Error("login was not noted in the audit log", "realm", c.Realm, "error", err)
+		g.Log.Error("login was not noted in the audit log", "realm", realm, "error", err)
 	}
 }
 

@@ -42,7 +42,7 @@ func newGate(t *testing.T) *gate {
 		Store: s, Hasher: NewHasher(cheap(), 0), Tokens: newTokens(t, TokenOptions{}),
 		Log: slog.New(slog.NewTextHandler(&g.log, nil)),
 	})
-	if err := AddUser(t.Context(), s, g.Hasher, Actor{}, store.User{ID: "ada", Name: "Ada L."}, "correct horse"); err != nil {
+	if err := AddUser(t.Context(), s, g.Hasher, core.Actor{}, store.User{ID: "ada", Name: "Ada L."}, "correct horse"); err != nil {
 		t.Fatal(err)
 	}
 	return g
@@ -83,7 +83,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(core.Identity{Realm: "default", User: "ada", Display: "Ada L.", Roles: []string{"capcom", "flight"}}, id); diff != "" {
+	if diff := cmp.Diff(core.Identity{Stored: true, Realm: "default", User: "ada", Display: "Ada L.", Roles: []string{"capcom", "flight"}}, id); diff != "" {
 		t.Errorf("identity (-want +got):\n%s", diff)
 	}
 	for name, c := range map[string]core.Credentials{
@@ -298,7 +298,7 @@ func TestLoginEndsWithItsContext(t *testing.T) {
 func TestAddUserAndSetPassword(t *testing.T) {
 	g := newGate(t)
 	ctx := t.Context()
-	by := Actor{User: "root", Remote: netip.MustParseAddr("::ffff:192.0.2.9")}
+	by := core.Actor{User: "root", Remote: netip.MustParseAddr("::ffff:192.0.2.9")}
 
 	if err := AddUser(ctx, g.store, g.Hasher, by, store.User{ID: "ada"}, "other horse"); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("adding a user twice: %v", err)
@@ -349,7 +349,7 @@ func TestRealmOfAUser(t *testing.T) {
 		}
 	}
 	for _, u := range []store.User{{Realm: "vox.example", ID: "bob"}, {Realm: "vox.example", ID: "eve"}, {Realm: "moon.example", ID: "eve"}, {Realm: "moon.example", ID: "ada"}} {
-		if err := AddUser(t.Context(), g.store, g.Hasher, Actor{}, u, "horse of "+u.Realm); err != nil {
+		if err := AddUser(t.Context(), g.store, g.Hasher, core.Actor{}, u, "horse of "+u.Realm); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -396,11 +396,11 @@ func TestCounts(t *testing.T) {
 func TestPasswordsOfDirectoryUsersAreKeptThere(t *testing.T) {
 	g := newGate(t)
 	u := store.User{ID: "bob", Origin: store.OriginLDAP}
-	wantKind(t, "add with a password", AddUser(t.Context(), g.store, g.Hasher, Actor{}, u, "correct horse"), core.Conflict)
-	if err := AddUser(t.Context(), g.store, g.Hasher, Actor{}, u, ""); err != nil {
+	wantKind(t, "add with a password", AddUser(t.Context(), g.store, g.Hasher, core.Actor{}, u, "correct horse"), core.Conflict)
+	if err := AddUser(t.Context(), g.store, g.Hasher, core.Actor{}, u, ""); err != nil {
 		t.Fatal(err)
 	}
-	wantKind(t, "set a password", SetPassword(t.Context(), g.store, g.Hasher, Actor{}, "", "bob", "correct horse"), core.Conflict)
+	wantKind(t, "set a password", SetPassword(t.Context(), g.store, g.Hasher, core.Actor{}, "", "bob", "correct horse"), core.Conflict)
 	// Where no directory is configured any more, nobody of it gets in.
 	for _, p := range []string{"", "correct horse"} {
 		_, err := g.login(t, "bob", p)

@@ -208,7 +208,7 @@ func (d *LDAP) Search(ctx context.Context, name, password, base string) (users [
 // they have: one of the directory gets its name from there, one with a password
 // kept here stays as they are. It tells how many were added and how many
 // skipped, because their id could not be one or was taken.
-func ImportUsers(ctx context.Context, s store.Store, by Actor, realm string, found []LDAPUser) (added, skipped int, err error) {
+func ImportUsers(ctx context.Context, s store.Store, by core.Actor, realm string, found []LDAPUser) (added, skipped int, err error) {
 	err = s.Within(ctx, func(tx store.Records) error {
 		added, skipped = 0, 0 // of an earlier try of this transaction
 		for _, f := range found {

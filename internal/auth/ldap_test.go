@@ -342,7 +342,7 @@ func TestImportUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := []LDAPUser{{"ada", "Somebody Else"}, {"bob", "Bob"}, {"carol", "Carol"}, {"line\nbreak", "x"}, {"carol", "Carol"}}
-	added, skipped, err := ImportUsers(ctx, g.store, Actor{User: "root"}, "default", found)
+	added, skipped, err := ImportUsers(ctx, g.store, core.Actor{User: "root"}, "default", found)
 	if err != nil || added != 1 || skipped != 4 {
 		t.Errorf("import: %d added, %d skipped, %v", added, skipped, err)
 	}
@@ -358,7 +358,7 @@ func TestImportUsers(t *testing.T) {
 	if diff := cmp.Diff(want, users); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
-	if _, _, err := ImportUsers(ctx, g.store, Actor{}, "nowhere", found); !errors.Is(err, store.ErrNotFound) {
+	if _, _, err := ImportUsers(ctx, g.store, core.Actor{}, "nowhere", found); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("import into no realm: %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"time"
 
@@ -14,27 +13,15 @@ import (
 	"switchboard/internal/store"
 )
 
-// Key is what a client keeps to log in again without the password: 128 random
-// bits. Who has it and knows the client's id is let in, so it is as secret as a
-// password; the store knows only its hash. A plain conversion to string gives
-// the text for the client.
-type Key string
-
-// String hides the key from logs.
-func (Key) String() string { return "[login key]" }
-
-// LogValue hides the key from slog.
-func (Key) LogValue() slog.Value { return slog.StringValue("[login key]") }
-
-func newKey() Key {
+func newKey() core.LoginKey {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return Key(hex.EncodeToString(b[:]))
+	return core.LoginKey(hex.EncodeToString(b[:]))
 }
 
-// hash returns what the store keeps. A fast hash is enough, since there is
+// hashed returns what the store keeps of a key. A fast hash is enough, since there is
 // nothing to guess.
-func (k Key) hash() string {
+func hashed(k core.LoginKey) string {
 	sum := sha256.Sum256([]byte(k))
 	return hex.EncodeToString(sum[:])
 }
@@ -51,10 +38,9 @@ const (
 	loginsPerUser = 64
 )
 
-// Remember gives the client a key with which the user can log in again by
-// [Gate.Resume]. The user must have logged in, and exist in the store: who comes
-// by a token alone is remembered by the token.
-func (g *Gate) Remember(ctx context.Context, id core.Identity, client string) (Key, error) {
+// Remember implements [core.LoginKeys]. Who comes by a token alone is remembered
+// by the token.
+func (g *Gate) Remember(ctx context.Context, id core.Identity, client string) (core.LoginKey, error) {
 	if client == "" {
 		return "", &core.Error{Kind: core.Invalid, Subject: core.AboutRequest, Text: "no client named"}
 	}
@@ -65,16 +51,15 @@ func (g *Gate) Remember(ctx context.Context, id core.Identity, client string) (K
 	return key, nil
 }
 
-func (g *Gate) login(k Key, realm, user, client string) store.Login {
+func (g *Gate) login(k core.LoginKey, realm, user, client string) store.Login {
 	now := time.Now()
-	return store.Login{Hash: k.hash(), Realm: realm, User: user, Client: client, Created: now, Expires: now.Add(g.LoginLifetime)}
+	return store.Login{Hash: hashed(k), Realm: realm, User: user, Client: client, Created: now, Expires: now.Add(g.LoginLifetime)}
 }
 
-// Resume lets a user in by a key, and exchanges it for a new one. The old one
-// stays good for five minutes. It fails with Denied when the key is unknown or
+// Resume implements [core.LoginKeys]. The old key stays good for five minutes. It fails with Denied when the key is unknown or
 // expired, belongs to another user or client, or the user may not log in any
 // more. An empty realm is whichever the key was given in.
-func (g *Gate) Resume(ctx context.Context, realm, user, client string, key Key, remote netip.Addr) (core.Identity, Key, error) {
+func (g *Gate) Resume(ctx context.Context, realm, user, client string, key core.LoginKey, remote netip.Addr) (core.Identity, core.LoginKey, error) {
 	id, fresh, err := g.resume(ctx, realm, user, client, key, remote)
 	if err != nil {
 		id, fresh, err = core.Identity{}, "", g.clientError("resume login", err)
@@ -83,7 +68,7 @@ func (g *Gate) Resume(ctx context.Context, realm, user, client string, key Key, 
 	return id, fresh, err
 }
 
-func (g *Gate) resume(ctx context.Context, realm, user, client string, key Key, remote netip.Addr) (core.Identity, Key, error) {
+func (g *Gate) resume(ctx context.Context, realm, user, client string, key core.LoginKey, remote netip.Addr) (core.Identity, core.LoginKey, error) {
 	// Nearly all that is no key at all, such as a password, is known by its
 	// form, so that it costs the store nothing.
 	if len(key) != hex.EncodedLen(16) {
@@ -120,10 +105,10 @@ func (g *Gate) resume(ctx context.Context, realm, user, client string, key Key, 
 	return id, fresh, err
 }
 
-// Renew makes a key good for its full time again. It fails with Denied where
+// Renew implements [core.LoginKeys]. It fails with Denied where
 // Resume would, and for a key that has been exchanged: whoever still uses that
 // must resume, or else a stolen one could be kept alive for ever.
-func (g *Gate) Renew(ctx context.Context, realm, user, client string, key Key) error {
+func (g *Gate) Renew(ctx context.Context, realm, user, client string, key core.LoginKey) error {
 	err := g.Store.Within(ctx, func(tx store.Records) error {
 		l, err := findLogin(ctx, tx, realm, user, client, key)
 		if err != nil {
@@ -141,12 +126,18 @@ func (g *Gate) Renew(ctx context.Context, realm, user, client string, key Key) e
 	return g.clientError("renew login", err)
 }
 
-// Forget makes all keys of a user's client void, as at logging out.
-func (g *Gate) Forget(ctx context.Context, realm, user, client string) error {
-	if realm == "" || user == "" || client == "" {
+// Forget makes all keys of a client of the actor's void, as at logging out.
+func (g *Gate) Forget(ctx context.Context, by core.Actor, realm, client string) error {
+	if realm == "" || by.User == "" || client == "" {
 		return nil // nobody is remembered under no name
 	}
-	_, err := g.Store.DeleteLogins(ctx, store.LoginFilter{Realm: realm, User: user, Client: client})
+	err := g.Store.Within(ctx, func(tx store.Records) error {
+		_, err := tx.DeleteLogins(ctx, store.LoginFilter{Realm: realm, User: by.User, Client: client})
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, by, realm, "logout", by.User)
+	})
 	return g.clientError("forget login", err)
 }
 
@@ -154,8 +145,8 @@ func (g *Gate) Forget(ctx context.Context, realm, user, client string) error {
 var errNoLogin = denied("not logged in any more")
 
 // findLogin returns the login that a key stands for, if it is good.
-func findLogin(ctx context.Context, tx store.Records, realm, user, client string, key Key) (store.Login, error) {
-	l, err := tx.Login(ctx, key.hash())
+func findLogin(ctx context.Context, tx store.Records, realm, user, client string, key core.LoginKey) (store.Login, error) {
+	l, err := tx.Login(ctx, hashed(key))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return l, errNoLogin
@@ -180,7 +171,7 @@ func identity(ctx context.Context, r store.Records, realm, id string) (core.Iden
 	if err != nil {
 		return core.Identity{}, err
 	}
-	who := core.Identity{Realm: realm, User: id, Display: user.Name}
+	who := core.Identity{Realm: realm, User: id, Display: user.Name, Stored: true}
 	for _, m := range members {
 		who.Roles = append(who.Roles, m.Role)
 	}

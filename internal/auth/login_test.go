@@ -17,7 +17,7 @@ import (
 )
 
 // remembered logs ada in and returns the key of her client.
-func (g *gate) remembered(t *testing.T, client string) Key {
+func (g *gate) remembered(t *testing.T, client string) core.LoginKey {
 	t.Helper()
 	id, err := g.login(t, "ada", "correct horse")
 	if err != nil {
@@ -54,13 +54,13 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := g.remembered(t, "c1")
-	seen := map[Key]bool{key: true}
+	seen := map[core.LoginKey]bool{key: true}
 	for range 5 {
 		id, fresh, err := g.Resume(t.Context(), "", "ada", "c1", key, home)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := core.Identity{Realm: "default", User: "ada", Display: "Ada L.", Roles: []string{"flight"}}
+		want := core.Identity{Stored: true, Realm: "default", User: "ada", Display: "Ada L.", Roles: []string{"flight"}}
 		if diff := cmp.Diff(want, id); diff != "" {
 			t.Errorf("identity (-want +got):\n%s", diff)
 		}
@@ -80,16 +80,16 @@ func TestResume(t *testing.T) {
 func TestResumeIsRefused(t *testing.T) {
 	g := newGate(t)
 	key := g.remembered(t, "c1")
-	if err := AddUser(t.Context(), g.store, g.Hasher, Actor{}, store.User{ID: "mallory"}, "mallory's horse"); err != nil {
+	if err := AddUser(t.Context(), g.store, g.Hasher, core.Actor{}, store.User{ID: "mallory"}, "mallory's horse"); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
 		realm, user, client string
-		key                 Key
+		key                 core.LoginKey
 	}{
 		"other key":      {"", "ada", "c1", newKey()},
 		"no key":         {"", "ada", "c1", ""},
-		"hash of key":    {"", "ada", "c1", Key(key.hash())},
+		"hash of key":    {"", "ada", "c1", core.LoginKey(hashed(key))},
 		"part of key":    {"", "ada", "c1", key[:31]},
 		"password":       {"", "ada", "c1", "correct horse"},
 		"other client":   {"", "ada", "c2", key},
@@ -98,7 +98,7 @@ func TestResumeIsRefused(t *testing.T) {
 		"unknown user":   {"", "eve", "c1", key},
 		"other realm":    {"vox.example", "ada", "c1", key},
 		"broken names":   {"\x00", "\xff", "c\x00", key},
-		"upper-case key": {"", "ada", "c1", Key(strings.ToUpper(string(key)) + " ")},
+		"upper-case key": {"", "ada", "c1", core.LoginKey(strings.ToUpper(string(key)) + " ")},
 	} {
 		id, fresh, err := g.Resume(t.Context(), c.realm, c.user, c.client, c.key, home)
 		wantKind(t, name, err, core.Denied)
@@ -129,7 +129,7 @@ func TestSupersededKeyStaysGoodForAWhile(t *testing.T) {
 	g.age(t, 6*time.Minute)
 	_, _, err = g.Resume(t.Context(), "", "ada", "c1", first, home)
 	wantKind(t, "the key before, after six minutes", err, core.Denied)
-	for i, key := range []Key{second, third} {
+	for i, key := range []core.LoginKey{second, third} {
 		if _, _, err := g.Resume(t.Context(), "", "ada", "c1", key, home); err != nil {
 			t.Errorf("key %d: %v", i+2, err)
 		}
@@ -159,17 +159,17 @@ func TestForget(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][3]string{{"default", "ada", ""}, {"default", "", "c1"}, {"", "ada", "c1"}, {"default", "bob", "c1"}} {
-		if err := g.Forget(t.Context(), c[0], c[1], c[2]); err != nil {
+		if err := g.Forget(t.Context(), core.Actor{User: c[1]}, c[0], c[2]); err != nil {
 			t.Errorf("forget %v: %v", c, err)
 		}
 	}
 	if err := g.Renew(t.Context(), "", "ada", "c1", fresh); err != nil {
 		t.Errorf("forgotten by others: %v", err)
 	}
-	if err := g.Forget(t.Context(), "default", "ada", "c1"); err != nil {
+	if err := g.Forget(t.Context(), core.Actor{User: "ada"}, "default", "c1"); err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range []Key{key, fresh} {
+	for _, k := range []core.LoginKey{key, fresh} {
 		_, _, err := g.Resume(t.Context(), "", "ada", "c1", k, home)
 		wantKind(t, "after logging out", err, core.Denied)
 	}
@@ -181,7 +181,7 @@ func TestForget(t *testing.T) {
 func TestKeysEndWithTheirReason(t *testing.T) {
 	for name, do := range map[string]func(*gate) error{
 		"new password": func(g *gate) error {
-			return SetPassword(t.Context(), g.store, g.Hasher, Actor{}, "", "ada", "battery staple")
+			return SetPassword(t.Context(), g.store, g.Hasher, core.Actor{}, "", "ada", "battery staple")
 		},
 		"disabled": func(g *gate) error {
 			_, err := g.store.UpdateUser(t.Context(), store.User{Realm: "default", ID: "ada", Disabled: true})
@@ -208,7 +208,7 @@ func TestKeysAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var last Key
+	var last core.LoginKey
 	for i := range loginsPerUser + 10 {
 		if last, err = g.Remember(t.Context(), id, fmt.Sprint("c", i)); err != nil {
 			t.Fatal(err)
@@ -257,7 +257,7 @@ func TestKeysStaySecret(t *testing.T) {
 	}
 	slog.New(slog.NewTextHandler(&g.log, nil)).Info("key", "key", key, "in", []any{key})
 	for what, s := range map[string]string{
-		"log": g.log.String(), "%v": fmt.Sprint(key), "%+v": fmt.Sprintf("%+v", struct{ K Key }{key}), "%q": fmt.Sprintf("%q", key),
+		"log": g.log.String(), "%v": fmt.Sprint(key), "%+v": fmt.Sprintf("%+v", struct{ K core.LoginKey }{key}), "%q": fmt.Sprintf("%q", key),
 	} {
 		if strings.Contains(s, string(key)) {
 			t.Errorf("%s shows the key", what)
@@ -277,7 +277,7 @@ func TestResumeWhileTheStoreFails(t *testing.T) {
 	}
 	_, _, err = g.Resume(t.Context(), "", "ada", "c1", key, home)
 	wantKind(t, "resume from a closed store", err, core.Unavailable)
-	wantKind(t, "forget in a closed store", g.Forget(t.Context(), "default", "ada", "c1"), core.Unavailable)
+	wantKind(t, "forget in a closed store", g.Forget(t.Context(), core.Actor{User: "ada"}, "default", "c1"), core.Unavailable)
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
 	if err := g.Renew(ctx, "", "ada", "c1", key); !errors.Is(err, context.Canceled) && core.KindOf(err) != core.Unavailable {

@@ -14,13 +14,6 @@ import (
 	"switchboard/internal/store"
 )
 
-// Actor is who does something, for the audit log. The zero value is whoever
-// sits at the machine.
-type Actor struct {
-	User   string
-	Remote netip.Addr
-}
-
 // MinPasswordRunes is how many characters a new password has at least.
 const MinPasswordRunes = 8
 
@@ -29,7 +22,7 @@ const MinPasswordRunes = 8
 // default realm is made when it is missing. The user exists already:
 // [store.ErrConflict]; the realm does not: [store.ErrNotFound]; the user or the
 // password cannot be: an error that says why.
-func AddUser(ctx context.Context, s store.Store, h *Hasher, by Actor, u store.User, password string) error {
+func AddUser(ctx context.Context, s store.Store, h *Hasher, by core.Actor, u store.User, password string) error {
 	if u.Realm == "" {
 		u.Realm = core.DefaultRealm
 	}
@@ -67,7 +60,7 @@ func AddUser(ctx context.Context, s store.Store, h *Hasher, by Actor, u store.Us
 // SetPassword gives a user a new password, makes the keys of all their clients
 // void, and notes it in the audit log, in one transaction. No such user:
 // [store.ErrNotFound]; a user of a directory: an error of kind Conflict.
-func SetPassword(ctx context.Context, s store.Store, h *Hasher, by Actor, realm, user, password string) error {
+func SetPassword(ctx context.Context, s store.Store, h *Hasher, by core.Actor, realm, user, password string) error {
 	if realm == "" {
 		realm = core.DefaultRealm
 	}
@@ -115,7 +108,7 @@ func hashNew(ctx context.Context, h *Hasher, user, password string) (string, err
 }
 
 // note appends an audit entry about something done.
-func note(ctx context.Context, a store.Audit, by Actor, realm, action, target string) error {
+func note(ctx context.Context, a store.Audit, by core.Actor, realm, action, target string) error {
 	_, err := a.AppendAudit(ctx, store.AuditEntry{
 		At: time.Now(), Realm: realm, Actor: by.User, Action: action, Target: target, Remote: address(by.Remote),
 	})

@@ -38,15 +38,7 @@ func (a Admin) OpenRoom(id RoomID, p Policy) error {
 	if id.Name() == "" || len(id.Name()) > a.hub.limits.NameBytes {
 		return failure(Invalid, AboutRoom, "a room's name has 1 to %d bytes", a.hub.limits.NameBytes)
 	}
-	r, err := a.hub.locked(id, &p, nil)
-	if err != nil {
-		return err
-	}
-	r.policy = p
-	after := r.settle(false)
-	r.mu.Unlock()
-	r.after(after)
-	return nil
+	return a.hub.open(id, p, false)
 }
 
 // CloseRoom removes everybody from a room and closes it. A persistent room
@@ -56,9 +48,11 @@ func (a Admin) CloseRoom(id RoomID) error {
 	if r == nil {
 		return failure(NotFound, AboutRoom, "room '%s' not found", id.Name())
 	}
-	policy := r.close(ReasonClosed)
-	if policy.Persistent {
-		return a.OpenRoom(id, policy)
+	r.mu.Lock()
+	stored := r.stored
+	r.mu.Unlock()
+	if policy := r.close(ReasonClosed); policy.Persistent {
+		return a.hub.open(id, policy, stored)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -66,30 +65,6 @@ func (c *Connection) Remote() netip.Addr { return c.from }
 
 // Take appends to into the events posted since the last call, oldest first.
 func (c *Connection) Take(into []*Event) []*Event { return c.box.drain(into) }
-
-// Login proves an identity for the session. It returns at once; the outcome is
-// a LoginMade event. Rooms that are entered already keep the permission they
-// were entered with.
-func (c *Connection) Login(cred Credentials) {
-	from, auth := c.from, c.hub.auth
-	c.Prove(func(ctx context.Context) (Identity, error) { return auth.Authenticate(ctx, cred, from) })
-}
-
-// Prove is Login for those who have another way to find out who somebody is.
-// prove runs on a goroutine of the hub's and may be slow; its errors are as
-// those of an [Authenticator].
-func (c *Connection) Prove(prove func(context.Context) (Identity, error)) {
-	s := c.session
-	c.hub.run(func(ctx context.Context) {
-		id, err := prove(ctx)
-		if err != nil {
-			s.post(newEvent(LoginMade{Err: s.hub.asError("login", s, err)}))
-			return
-		}
-		s.become(&id)
-		s.post(newEvent(LoginMade{Identity: id.clone()}))
-	})
-}
 
 // Resume continues an earlier session on this connection; the session that the
 // connection began with ends. If the earlier session still has a connection,

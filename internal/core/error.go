@@ -52,6 +52,8 @@ type Error struct {
 	// Subject says what the error is about, for dialects that must tell two
 	// errors of one kind apart.
 	Subject Subject
+	// ID is the id at fault, where a request names several; else empty.
+	ID string
 }
 
 // Subject names what an [Error] is about.

@@ -63,7 +63,8 @@ type ParticipantInfo struct {
 	ID           ParticipantID     `json:"id"`
 	Name         string            `json:"name"` // unique in the room, safe as an address
 	Display      string            `json:"display,omitempty"`
-	User         string            `json:"user,omitempty"` // of the room's realm; empty: a guest
+	User         string            `json:"user,omitempty"` // whom they speak for; empty: a guest
+	Role         string            `json:"role,omitempty"` // in which they act
 	Via          string            `json:"via,omitempty"`  // how they came in, for showing only
 	Mode         Mode              `json:"mode"`
 	Talking      bool              `json:"talking,omitempty"`      // can be heard speaking
@@ -221,10 +222,25 @@ type (
 		Reason    string            `json:"reason"`
 		Goodbye   bool              `json:"goodbye,omitempty"` // the peer ended it in good order
 	}
-	// LoginMade is the outcome of [Session.Login].
+	// LoginMade is the outcome of [Connection.Login].
 	LoginMade struct {
 		Identity Identity `json:"identity"`
+		Key      LoginKey `json:"key,omitempty"` // for the client to log in again
 		Err      *Error   `json:"err,omitempty"`
+	}
+	// PreferenceChanged tells a user's other sessions how one of them leaves a
+	// room that it acts in as a role.
+	PreferenceChanged struct {
+		Session SessionID  `json:"session"` // whose doing it is
+		Role    string     `json:"role"`
+		Room    RoomID     `json:"room"`
+		Value   Preference `json:"value"`
+	}
+	// UsersImported is the outcome of [Administration.ImportUsers].
+	UsersImported struct {
+		Realm string `json:"realm"`
+		Added int    `json:"added"`
+		Err   *Error `json:"err,omitempty"`
 	}
 	// SessionEnded is the last event of a session.
 	SessionEnded struct {
@@ -342,6 +358,8 @@ func (f CandidateFound) weight() int     { return len(f.Candidate.Candidate) }
 func (f TransportConnected) weight() int { return 32 }
 func (f TransportFailed) weight() int    { return len(f.Reason) }
 func (f LoginMade) weight() int          { return 64 }
+func (f PreferenceChanged) weight() int  { return len(f.Role) + len(f.Room) + 64 }
+func (f UsersImported) weight() int      { return len(f.Realm) + 64 }
 func (f SessionEnded) weight() int       { return 0 }
 func (f SessionAnnounced) weight() int   { return len(f.Directory) + len(f.Status) + 32 }
 func (f SessionWithdrawn) weight() int   { return len(f.Directory) + 32 }

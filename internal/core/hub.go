@@ -10,12 +10,18 @@ import (
 	"switchboard/internal/media"
 )
 
-// Options are what a hub needs. Everything but Auth must be given.
+// Options are what a hub needs. Limits, Log and Media must be given.
 type Options struct {
 	Limits Limits
 	Log    *slog.Logger
 	// Auth checks proofs of identity; without it every login is refused.
 	Auth Authenticator
+	// Keys lets people log in again; without it nobody is remembered.
+	Keys LoginKeys
+	// Accounts changes what people prove themselves with; without it nobody can.
+	Accounts Accounts
+	// Store keeps people and places; without it there are none but live ones.
+	Store Store
 	// Media makes the engine; the hub is its sink and closes it.
 	Media func(media.Sink) (media.Engine, error)
 }
@@ -24,22 +30,29 @@ type Options struct {
 // directories. There is one in a server. Its maps are guarded by its own lock,
 // which is let go before any other lock is taken.
 type Hub struct {
-	limits Limits
-	log    *slog.Logger
-	auth   Authenticator
-	engine media.Engine
+	limits   Limits
+	log      *slog.Logger
+	auth     Authenticator
+	keys     LoginKeys
+	accounts Accounts
+	store    Store
+	engine   media.Engine
 
 	overflows atomic.Int64
 	refused   refusals // set once in NewHub
 
-	slots  chan struct{}   // bounds slow verbs
+	slots  chan struct{}   // bounds negotiations at once
+	proofs chan struct{}   // bounds proofs of identity at once, of which slow ones must not stop negotiations
 	ctx    context.Context // ends when the hub closes
 	cancel context.CancelFunc
 	work   sync.WaitGroup // slow verbs under way
 
+	changes atomic.Int64  // of stored people and places, counted
+	turn    chan struct{} // whose holder brings live rooms and people in line with stored ones
+
 	mu          sync.RWMutex
 	sessions    map[SessionID]*Session           // guarded by mu
-	keys        map[SessionKey]*Session          // guarded by mu
+	resumable   map[SessionKey]*Session          // guarded by mu
 	rooms       map[RoomID]*Room                 // guarded by mu
 	resting     list.List                        // of *Room: empty ones that linger, the longest first; guarded by mu
 	users       map[userKey][]*Session           // those logged in; guarded by mu
@@ -52,12 +65,22 @@ type Hub struct {
 // NewHub makes a hub and its media engine.
 func NewHub(o Options) (*Hub, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &Hub{limits: o.Limits, refused: newRefusals(), log: o.Log, auth: o.Auth, slots: make(chan struct{}, max(1, o.Limits.NegotiationsAtOnce)),
-		ctx: ctx, cancel: cancel,
-		sessions: map[SessionID]*Session{}, keys: map[SessionKey]*Session{}, rooms: map[RoomID]*Room{}, users: map[userKey][]*Session{},
+	h := &Hub{limits: o.Limits, refused: newRefusals(), log: o.Log, auth: o.Auth, keys: o.Keys, accounts: o.Accounts, store: o.Store,
+		slots: make(chan struct{}, max(1, o.Limits.NegotiationsAtOnce)), proofs: make(chan struct{}, proofsAtOnce),
+		ctx: ctx, cancel: cancel, turn: make(chan struct{}, 1),
+		sessions: map[SessionID]*Session{}, resumable: map[SessionKey]*Session{}, users: map[userKey][]*Session{}, rooms: map[RoomID]*Room{},
 		transports: map[media.TransportID]*Transport{}, directories: map[DirectoryID]*directory{}}
 	if h.auth == nil {
 		h.auth = nobody{}
+	}
+	if h.keys == nil {
+		h.keys = noKeys{}
+	}
+	if h.accounts == nil {
+		h.accounts = noAccounts{}
+	}
+	if h.store == nil {
+		h.store = noStore{}
 	}
 	engine, err := o.Media(h)
 	if err != nil {
@@ -71,9 +94,13 @@ func NewHub(o Options) (*Hub, error) {
 // Limits returns the limits the hub was made with.
 func (h *Hub) Limits() Limits { return h.limits }
 
-// run does slow work on a goroutine of its own, so many at a time as the limits
-// say, and Close waits for it.
-func (h *Hub) run(f func(context.Context)) {
+// proofsAtOnce bounds the proofs of identity under way. Whoever checks them has
+// closer bounds for what is costly.
+const proofsAtOnce = 1024
+
+// run does slow work on a goroutine of its own, so many at a time as there are
+// slots, and Close waits for it.
+func (h *Hub) run(slots chan struct{}, f func(context.Context)) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	if h.closed {
@@ -81,8 +108,8 @@ func (h *Hub) run(f func(context.Context)) {
 	}
 	h.work.Go(func() {
 		select {
-		case h.slots <- struct{}{}:
-			defer func() { <-h.slots }()
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
 			f(h.ctx)
 		case <-h.ctx.Done():
 		}
@@ -95,7 +122,7 @@ func (h *Hub) addSession(s *Session) error {
 	if h.draining {
 		return failure(Unavailable, AboutRequest, "the server is stopping")
 	}
-	h.sessions[s.id], h.keys[s.key] = s, s
+	h.sessions[s.id], h.resumable[s.key] = s, s
 	return nil
 }
 
@@ -103,7 +130,7 @@ func (h *Hub) removeSession(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.sessions, s.id)
-	delete(h.keys, s.key)
+	delete(h.resumable, s.key)
 	h.leaveUser(s)
 }
 
@@ -116,7 +143,7 @@ func (h *Hub) session(id SessionID) *Session {
 func (h *Hub) sessionByKey(key SessionKey) *Session {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	return h.keys[key]
+	return h.resumable[key]
 }
 
 // Post implements [media.Sink]: it passes an engine's event to the session that

@@ -15,6 +15,11 @@ type Identity struct {
 	User    string   `json:"user"`    // unique in the realm; empty for a guest
 	Display string   `json:"display"` // for showing, never for deciding
 	Roles   []string `json:"roles,omitempty"`
+	// Role is the one of Roles that they act in, see [Session.Act].
+	Role string `json:"role,omitempty"`
+	// Stored says that Display and Roles come from the store, so that changes
+	// there reach those who are logged in.
+	Stored bool `json:"stored,omitempty"`
 	// Rooms are permissions carried by the proof of identity itself, by room
 	// name; they win over what the room says.
 	Rooms map[string]Permission `json:"rooms,omitempty"`
@@ -32,12 +37,15 @@ func (i *Identity) clone() Identity {
 	return c
 }
 
-// Credentials are one proof of identity: a token, or a user with a password.
+// Credentials are one proof of identity: a token, or a user with a password or
+// a key of an earlier login.
 type Credentials struct {
 	Token    string
-	Realm    string
+	Realm    string // empty: the one realm with such a user, or else the default one
 	User     string
-	Password string
+	Password string   // or a token that vouches for this user
+	Client   string   // which device or window it is, so that it gets a key; see [Connection.Login]
+	Key      LoginKey // of an earlier login of this client
 }
 
 // Authenticator turns a proof into an identity. It may be slow. Its errors are

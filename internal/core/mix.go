@@ -19,15 +19,13 @@ type mixSubscription struct {
 
 // HearMix makes one of the session's transports hear everybody in the room but
 // what it sends itself, as one stream, while the participant's mode is listen or
-// talk. A second call replaces the first. Errors: Invalid (volume), Denied (may
-// not listen; the room's media is not the server's affair), NotFound (not in the
+// talk. A second call replaces the first. Errors: Invalid (volume), Denied (the
+// room's media is not the server's affair), NotFound (not in the
 // room, not the session's transport), Unavailable (limits).
 func (p *Participant) HearMix(r MixRequest) error {
 	switch {
 	case r.Volume < 0 || r.Volume > 100:
 		return errVolume
-	case p.permission < PermitListen:
-		return failure(Denied, AboutPermission, "you may not listen in room '%s'", p.room.id.Name())
 	case !p.session.owns(r.Transport):
 		return failure(NotFound, AboutTransport, "no such transport")
 	}

@@ -76,10 +76,10 @@ type Participant struct {
 	id         ParticipantID
 	room       *Room
 	session    *Session
-	name       string // set once
-	display    string // set once
-	permission Permission
-	entered    uint64 // counts what the session entered; set once
+	name       string     // set once
+	display    string     // set once
+	permission Permission // guarded by room.mu
+	entered    uint64     // counts what the session entered; set once
 
 	invitation    *call                               // while invited; guarded by room.mu
 	mode          Mode                                // guarded by room.mu
@@ -176,6 +176,7 @@ func (s *Session) join(r *JoinRequest) (p *Participant, info RoomInfo, replaced 
 	if err != nil {
 		return nil, RoomInfo{}, nil, err
 	}
+	room.review(s) // the identity may have changed before the session held the place
 	return p, info, replaced, nil
 }
 
@@ -238,7 +239,8 @@ func (r *Room) freeName(name string) string {
 
 // info describes the participant. Callers hold the room's lock.
 func (p *Participant) info() ParticipantInfo {
-	i := ParticipantInfo{ID: p.id, Name: p.name, Display: p.display, User: p.session.identity.Load().User, Via: p.session.via,
+	who := p.session.identity.Load()
+	i := ParticipantInfo{ID: p.id, Name: p.name, Display: p.display, User: who.User, Role: who.Role, Via: p.session.via,
 		Mode: p.mode, Talking: p.talking, PushToTalk: p.gate == media.GateOpen, Status: p.status}
 	for _, pub := range p.publications {
 		i.Publications = append(i.Publications, pub.info())
@@ -330,11 +332,12 @@ func (p *Participant) SetStatus(status []byte) error {
 // SetMode changes what the participant does and tells the others. Talking needs
 // the permission to talk.
 func (p *Participant) SetMode(m Mode) error {
-	if m == ModeTalk && p.permission < PermitTalk {
-		return failure(Denied, AboutPermission, "you may not talk in room '%s'", p.room.id.Name())
-	}
 	if err := p.here(); err != nil {
 		return err
+	}
+	if m == ModeTalk && p.permission < PermitTalk {
+		p.room.mu.Unlock()
+		return failure(Denied, AboutPermission, "you may not talk in room '%s'", p.room.id.Name())
 	}
 	if p.mode == m {
 		p.room.mu.Unlock()

@@ -55,8 +55,6 @@ func (p *Participant) Publish(r PublishRequest) (PublicationInfo, error) {
 	switch {
 	case r.Name == "" || len(r.Name) > limits.NameBytes:
 		return PublicationInfo{}, failure(Invalid, AboutPublication, "a stream's name has 1 to %d bytes", limits.NameBytes)
-	case p.permission < PermitTalk:
-		return PublicationInfo{}, failure(Denied, AboutPermission, "you may not publish in room '%s'", p.room.id.Name())
 	case !p.session.owns(r.Transport):
 		return PublicationInfo{}, failure(NotFound, AboutTransport, "no such transport")
 	}
@@ -73,6 +71,8 @@ func (p *Participant) Publish(r PublishRequest) (PublicationInfo, error) {
 func (p *Participant) publish(r *PublishRequest) (info PublicationInfo, routes media.Routes, err error) {
 	limits := p.room.hub.limits
 	switch {
+	case p.permission < PermitTalk:
+		return info, routes, failure(Denied, AboutPermission, "you may not publish in room '%s'", p.room.id.Name())
 	case p.mode == ModeInvited:
 		return info, routes, errOnlyInvited(p)
 	case p.room.policy.Media != MediaServer:
@@ -155,15 +155,12 @@ type SubscribeRequest struct {
 	Data bool `json:"data,omitempty"`
 }
 
-// Subscribe makes a transport receive a publication. Errors: Denied (may not
-// listen; own publication without Loopback), NotFound (participant,
+// Subscribe makes a transport receive a publication. Errors: Denied (own
+// publication without Loopback), NotFound (participant,
 // publication, transport), Conflict (this transport receives it already),
 // Unavailable (limits).
 func (p *Participant) Subscribe(r SubscribeRequest) (SubscriptionID, error) {
-	switch {
-	case p.permission < PermitListen:
-		return "", failure(Denied, AboutPermission, "you may not listen in room '%s'", p.room.id.Name())
-	case !p.session.owns(r.Transport):
+	if !p.session.owns(r.Transport) {
 		return "", failure(NotFound, AboutTransport, "no such transport")
 	}
 	if most := p.room.hub.limits.SubscriptionsPerSession; p.session.subscriptions.Add(1) > int64(most) {

@@ -34,6 +34,9 @@ type Policy struct {
 	// Members and Guests are what users of the realm, and guests, may do.
 	Members Permission `json:"members"`
 	Guests  Permission `json:"guests"`
+	// Roles is what those may do who act in a role, if it is more than what
+	// Members may. It is never changed in place.
+	Roles map[string]Permission `json:"roles,omitempty"`
 	// Listing is who may list the room in a directory and take it off the list,
 	// Inviting who may invite others into it.
 	Listing  Circle `json:"listing,omitempty"`
@@ -73,6 +76,7 @@ type Room struct {
 	resting      *list.Element                           // in hub.resting while empty and lingering; guarded by hub.mu
 	lingered     int                                     // how often; guarded by mu
 	linger       *time.Timer                             // closes an empty room; guarded by mu
+	stored       bool                                    // the store has it too; guarded by mu
 	closed       bool                                    // guarded by mu
 }
 
@@ -91,7 +95,7 @@ func (h *Hub) room(id RoomID, create *Policy, by *Session) (r, inTheWay *Room, e
 	if h.closed {
 		return nil, nil, failure(Unavailable, AboutRequest, "the server is stopping")
 	}
-	if len(h.rooms) >= h.limits.Rooms {
+	if len(h.rooms) >= h.limits.Rooms && !create.Persistent { // those are made by administrators
 		if oldest := h.resting.Front(); oldest != nil {
 			return nil, oldest.Value.(*Room), nil
 		}

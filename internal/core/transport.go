@@ -156,7 +156,7 @@ func (t *Transport) negotiate(description string, do step) error {
 	t.steps = append(t.steps, do)
 	if !t.negotiating {
 		t.negotiating = true
-		t.session.hub.run(t.negotiateAll)
+		t.session.hub.run(t.session.hub.slots, t.negotiateAll)
 	}
 	return nil
 }

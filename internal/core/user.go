@@ -8,17 +8,31 @@ type userKey struct{ realm, user string }
 func (i *Identity) key() userKey { return userKey{i.Realm, i.User} }
 
 // become gives the session another identity, under which others find it.
-func (s *Session) become(id *Identity) {
+func (s *Session) become(id Identity) {
+	s.change(func(i *Identity) bool {
+		*i = id
+		return true
+	})
+}
+
+// change replaces the identity by one that f has altered, unless f tells that
+// there is nothing to alter, and has what the session may do looked at again.
+func (s *Session) change(f func(*Identity) bool) {
 	h := s.hub
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.sessions[s.id] != s { // it has ended
+	id := s.identity.Load().clone()
+	if h.sessions[s.id] != s || !f(&id) { // it has ended, or is right already
+		h.mu.Unlock()
 		return
 	}
 	h.leaveUser(s)
-	s.identity.Store(id)
+	s.identity.Store(&id)
 	if id.User != "" {
 		h.users[id.key()] = append(h.users[id.key()], s)
+	}
+	h.mu.Unlock()
+	for _, r := range s.rooms() {
+		r.review(s)
 	}
 }
 

@@ -1,0 +1,171 @@
+package core
+
+import (
+	"context"
+	"slices"
+
+	"switchboard/internal/store"
+)
+
+// Place is a stored room as those see it who act in a role.
+type Place struct {
+	Room       RoomID     `json:"room"`
+	Section    SectionID  `json:"section"`
+	Name       string     `json:"name,omitempty"` // for showing
+	Data       string     `json:"data,omitempty"` // opaque
+	Permission Permission `json:"permission"`
+	Preference Preference `json:"preference"` // how the user left it
+	// Participants is how many are in it now.
+	Participants int `json:"participants"`
+}
+
+// Preference is how a user acting in a role leaves a room.
+type Preference struct {
+	Mode   Mode `json:"mode"`
+	Volume int  `json:"volume"` // 0 silent to 100
+}
+
+// DefaultVolume is that of a room that a user has not been in yet.
+const DefaultVolume = 50
+
+// Places returns the stored rooms of the realm that the session may enter in the
+// role it acts in, sorted by id. It may wait. It fails with Denied before
+// [Session.Act].
+func (s *Session) Places(ctx context.Context) (places []Place, err error) {
+	id, err := s.actor()
+	if err != nil {
+		return nil, err
+	}
+	err = s.hub.view(ctx, "list places", s, func(tx store.Records) error {
+		rooms, err := tx.Rooms(ctx, store.Filter{Realm: id.Realm})
+		if err != nil {
+			return err
+		}
+		granted, err := tx.Permissions(ctx, store.Permission{Realm: id.Realm, Role: id.Role})
+		if err != nil {
+			return err
+		}
+		left, err := tx.Preferences(ctx, store.Preference{Realm: id.Realm, User: id.User, Role: id.Role})
+		if err != nil {
+			return err
+		}
+		places = placesOf(id, rooms, granted, left)
+		return nil
+	})
+	for i := range places {
+		places[i].Participants = s.hub.attendance(places[i].Room)
+	}
+	return places, err
+}
+
+func placesOf(id *Identity, rooms []store.Room, granted []store.Permission, left []store.Preference) (places []Place) {
+	roles := map[string]map[string]Permission{} // by room
+	for _, g := range granted {
+		roles[g.Room] = map[string]Permission{g.Role: permitted(g.Access)}
+	}
+	preferences := map[string]Preference{}
+	for _, p := range left {
+		preferences[p.Room] = Preference{modeOf(p.Mode), p.Volume}
+	}
+	for _, r := range rooms {
+		policy := policyOf(r, roles[r.ID])
+		place := Place{Room: NewRoomID(r.Realm, r.ID), Section: SectionID{r.Realm, r.Project}, Name: r.Name, Data: r.Data,
+			Preference: Preference{Volume: DefaultVolume}}
+		if place.Permission = permission(id, place.Room, &policy); place.Permission == PermitNone {
+			continue
+		}
+		if p, ok := preferences[r.ID]; ok {
+			place.Preference = p
+		}
+		places = append(places, place)
+	}
+	return places
+}
+
+// attendance is how many are in a room now.
+func (h *Hub) attendance(id RoomID) int {
+	r := h.existing(id)
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.participants)
+}
+
+// actor returns the identity, if it acts in a role.
+func (s *Session) actor() (*Identity, error) {
+	id, err := s.user()
+	if err != nil {
+		return nil, err
+	}
+	if !id.acts() {
+		return nil, failure(Denied, AboutPermission, "choose a role first")
+	}
+	return id, nil
+}
+
+// Remember keeps how the user leaves a room of the realm in the role that the
+// session acts in, and tells the user's other sessions. It may wait: when it
+// returns nil, it is kept. It fails with Denied before [Session.Act], with
+// Invalid for a volume or mode there is not, and with NotFound for whom or what
+// the store does not know.
+func (s *Session) Remember(ctx context.Context, room string, p Preference) error {
+	id, err := s.actor()
+	if err != nil {
+		return err
+	}
+	if p.Volume < 0 || p.Volume > 100 {
+		return failure(Invalid, AboutValue, "the volume is 0 to 100")
+	}
+	value := store.Preference{Realm: id.Realm, User: id.User, Role: id.Role, Room: room, Mode: accessOf(p.Mode), Volume: p.Volume}
+	err = s.hub.within(ctx, "remember how a room was left", s, func(tx store.Records) error {
+		before, err := tx.Preferences(ctx, store.Preference{Realm: id.Realm, User: id.User, Role: id.Role, Room: room})
+		if err != nil || slices.Contains(before, value) {
+			return err
+		}
+		return tx.SetPreferences(ctx, []store.Preference{value})
+	})
+	if err != nil {
+		return err
+	}
+	e := newEvent(PreferenceChanged{Session: s.id, Role: id.Role, Room: NewRoomID(id.Realm, room), Value: p})
+	for _, o := range s.hub.sessionsOf(id.key()) {
+		if o != s {
+			o.post(e)
+		}
+	}
+	return nil
+}
+
+func permitted(a store.Access) Permission {
+	switch a {
+	case store.AccessTalk:
+		return PermitTalk
+	case store.AccessListen:
+		return PermitListen
+	}
+	return PermitNone
+}
+
+func access(p Permission) store.Access { return store.Access(p.String()) }
+
+func modeOf(a store.Access) Mode {
+	switch a {
+	case store.AccessTalk:
+		return ModeTalk
+	case store.AccessListen:
+		return ModeListen
+	}
+	return ModeNone
+}
+
+func accessOf(m Mode) store.Access {
+	switch m {
+	case ModeTalk:
+		return store.AccessTalk
+	case ModeListen:
+		return store.AccessListen
+	}
+	return store.AccessNone
+}
