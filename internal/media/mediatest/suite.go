@@ -25,6 +25,8 @@ func Contract(t *testing.T, open func(t *testing.T, sink media.Sink) media.Engin
 		{"bad descriptions change nothing", badDescriptionsChangeNothing},
 		{"candidates come at any time", candidatesComeAtAnyTime},
 		{"tracks keep their names", tracksKeepTheirNames},
+		{"offers are answered", offersAreAnswered},
+		{"bad answers change nothing", badAnswersChangeNothing},
 		{"routes to nobody are ignored", routesToNobodyAreIgnored},
 		{"closed is closed", closedIsClosed},
 		{"everybody at once", everybodyAtOnce},
@@ -266,6 +268,12 @@ func closedIsClosed(t *testing.T, e media.Engine, _ *posted) {
 		}
 		if _, err := tr.Answer(context.Background(), offer); !errors.Is(err, media.ErrClosed) {
 			t.Errorf("answer: %v, want closed", err)
+		}
+		if _, err := tr.Offer(context.Background(), []media.Line{{Kind: media.Audio, Send: true}}); !errors.Is(err, media.ErrClosed) {
+			t.Errorf("offer: %v, want closed", err)
+		}
+		if _, err := tr.Accept(context.Background(), answerTo(OfferLine{"audio", "recvonly"})); !errors.Is(err, media.ErrClosed) {
+			t.Errorf("accept: %v, want closed", err)
 		}
 		if err := tr.AddCandidate(media.Candidate{}); !errors.Is(err, media.ErrClosed) {
 			t.Errorf("candidate: %v, want closed", err)

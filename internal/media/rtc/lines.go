@@ -32,30 +32,35 @@ func keyOf(mid string, index int) lineKey {
 
 // agree makes the answer to an offer that follows before, if that is not nil.
 // It changes nothing but what descriptions must keep.
-func (t *Transport) agree(o *jsep.Offer, before *identity) (*jsep.Answer, error) {
+func (t *Transport) agree(o *jsep.Description, before *identity) (*jsep.Answer, error) {
 	name, password, session := t.name, t.password, t.session
 	if restarts(o, before) {
 		name, password = newCredentials()
 	}
 	if session == 0 {
-		session = random64() >> 2 // RFC 9429 section 5.2.1: 62 bits
+		session = newSession()
 	}
-	a, err := o.Answer(jsep.Local{
-		Session: session, Version: t.version + 1,
-		Ufrag: name, Pwd: password,
-		Fingerprint: t.engine.certificate.fingerprint,
-		Candidates:  t.engine.hosts.candidates(),
-		Receive:     t.options.Receive, Send: t.options.Send, Data: t.options.Data,
-		VideoKbps: t.options.VideoKbps, VideoCodecs: t.engine.codecs,
-		MaxMessageSize: maxMessage,
-		StreamName:     t.options.StreamName, CNAME: t.cname,
-		Source: t.source,
-	})
+	a, err := o.Answer(t.local(name, password, session))
 	if err != nil {
 		return nil, err
 	}
 	t.session, t.version, t.name, t.password = session, t.version+1, name, password
 	return a, nil
+}
+
+// local is our side of the next description.
+func (t *Transport) local(name, password string, session uint64) jsep.Local {
+	return jsep.Local{
+		Session: session, Version: t.version + 1,
+		Ufrag: name, Pwd: password,
+		Fingerprint: t.engine.certificate.fingerprint,
+		Candidates:  t.engine.hosts.candidates(),
+		Receive:     t.options.Receive, Send: t.options.Send, Data: t.options.Data,
+		VideoKbps: int(t.videoKbps.Load()), VideoCodecs: t.engine.codecs,
+		MaxMessageSize: maxMessage,
+		StreamName:     t.options.StreamName, CNAME: t.cname,
+		Source: t.source,
+	}
 }
 
 // source returns what we send a line with: new, or as before.
@@ -86,6 +91,9 @@ func (t *Transport) newSSRC() uint32 {
 		}
 	}
 }
+
+// newSession draws what names a session (RFC 9429 section 5.2.1): 62 bits.
+func newSession() uint64 { return random64() >> 2 }
 
 func random64() uint64 {
 	var b [8]byte
@@ -140,7 +148,7 @@ func planeCodec(c *jsep.Codec) forward.Codec {
 	}
 }
 
-// result is what the caller of Answer gets.
+// result is what the caller of Answer or Accept gets.
 func (t *Transport) result(a *jsep.Answer) media.Answer {
 	r := media.Answer{SDP: a.SDP, Data: a.Data != nil}
 	for i := range a.Lines {

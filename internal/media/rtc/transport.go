@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
@@ -27,7 +28,9 @@ type Transport struct {
 	cname   string
 	plane   *forward.Transport
 
-	answer sync.Mutex // held while an offer is answered; guards described
+	videoKbps atomic.Int64 // as in media.TransportOptions
+
+	answer sync.Mutex // held while a description is made or taken; guards described
 	described
 	selected chan struct{} // closed when ICE has selected a pair first
 	chosen   sync.Once     // of selected
@@ -53,17 +56,21 @@ type described struct {
 	session, version uint64
 	name, password   string // ours, of ICE
 	lines            map[lineKey]*agreedLine
+
+	offers   bool           // it is us who offer
+	proposal *jsep.Proposal // of ours, not answered yet
+	kinds    []media.Kind   // of the lines of our offers that were answered
 }
 
-// identity is who the peer is, as its offers say. It is replaced whole.
+// identity is who the peer is, as its descriptions say. It is replaced whole.
 type identity struct {
 	ufrag, password string // of ICE
 	fingerprints    []jsep.Fingerprint
 	server          bool // the peer waits for us to begin the handshake
 }
 
-// identify takes the identity out of an offer, without keeping the offer.
-func identify(o *jsep.Offer) *identity {
+// identify takes the identity out of a description, without keeping that.
+func identify(o *jsep.Description) *identity {
 	p := &identity{ufrag: strings.Clone(o.Ufrag), password: strings.Clone(o.Pwd), server: o.Active}
 	for _, f := range o.Fingerprints {
 		p.fingerprints = append(p.fingerprints, jsep.Fingerprint{Algorithm: strings.Clone(f.Algorithm), Value: strings.Clone(f.Value)})
@@ -73,7 +80,7 @@ func identify(o *jsep.Offer) *identity {
 
 // Errors of transports, besides those of package media.
 var (
-	errBusy        = fmt.Errorf("%w: an offer is being answered", media.ErrState)
+	errBusy        = fmt.Errorf("%w: another description is being made or taken", media.ErrState)
 	errFailed      = fmt.Errorf("%w: the connection has failed", media.ErrState)
 	errCertificate = fmt.Errorf("%w: the peer's certificate has changed", media.ErrState)
 	errGone        = fmt.Errorf("%w", media.ErrClosed)
@@ -89,22 +96,20 @@ func newTransport(e *Engine, id media.TransportID, o media.TransportOptions) *Tr
 	}
 	t.lines = map[lineKey]*agreedLine{}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.plane = e.plane.NewTransport(forward.TransportOptions{ID: id, VideoKbps: o.VideoKbps, CNAME: t.cname})
+	t.plane = e.plane.NewTransport(forward.TransportOptions{ID: id, CNAME: t.cname})
+	t.SetVideoKbps(o.VideoKbps)
 	t.data.transport = t
 	return t
 }
 
 // Answer implements media.Transport.
 func (t *Transport) Answer(ctx context.Context, offer string) (media.Answer, error) {
-	if !t.answer.TryLock() {
-		return media.Answer{}, fmt.Errorf("answer: %w", errBusy)
+	if err := t.describe(ctx); err != nil {
+		return media.Answer{}, fmt.Errorf("answer: %w", err)
 	}
 	defer t.answer.Unlock()
-	if err := ctx.Err(); err != nil {
-		return media.Answer{}, fmt.Errorf("answer: %w", err)
-	}
-	if err := t.usable(); err != nil {
-		return media.Answer{}, fmt.Errorf("answer: %w", err)
+	if t.offers {
+		return media.Answer{}, fmt.Errorf("answer: %w", errOffering)
 	}
 	o, err := jsep.ParseOffer(offer)
 	if err != nil {
@@ -126,14 +131,33 @@ func (t *Transport) Answer(ctx context.Context, offer string) (media.Answer, err
 		t.data.allow()
 	}
 	if restarts(o, before) {
-		t.announceCandidates(agreed)
+		first := jsep.Line{}
+		if len(agreed.Lines) > 0 {
+			first = agreed.Lines[0]
+		}
+		t.announceCandidates(first.Mid, first.Index)
 	}
 	return t.result(agreed), nil
 }
 
-// continues checks that an offer goes on from the one before, which it returns,
-// nil if there is none.
-func (t *Transport) continues(o *jsep.Offer) (*identity, error) {
+// describe locks answer, unless no description can be made or taken now.
+func (t *Transport) describe(ctx context.Context) error {
+	if !t.answer.TryLock() {
+		return errBusy
+	}
+	err := ctx.Err()
+	if err == nil {
+		err = t.usable()
+	}
+	if err != nil {
+		t.answer.Unlock()
+	}
+	return err
+}
+
+// continues checks that a description goes on from the one before, which it
+// returns, nil if there is none.
+func (t *Transport) continues(o *jsep.Description) (*identity, error) {
 	t.mu.Lock()
 	before := t.peer
 	t.mu.Unlock()
@@ -148,11 +172,11 @@ func (t *Transport) continues(o *jsep.Offer) (*identity, error) {
 }
 
 // restarts tells whether an offer begins ICE, or begins it anew.
-func restarts(o *jsep.Offer, before *identity) bool {
+func restarts(o *jsep.Description, before *identity) bool {
 	return before == nil || o.Ufrag != before.ufrag || o.Pwd != before.password
 }
 
-// usable tells why the transport cannot take an offer now, nil if it can.
+// usable tells why the transport cannot negotiate now, nil if it can.
 func (t *Transport) usable() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -165,9 +189,9 @@ func (t *Transport) usable() error {
 	return nil
 }
 
-// connect brings ICE up to what the offer says: it starts it, starts it again
+// connect brings ICE up to what the peer says: it starts it, starts it again
 // where the peer does, and takes the peer's candidates.
-func (t *Transport) connect(o *jsep.Offer, before *identity) error {
+func (t *Transport) connect(o *jsep.Description, before *identity) error {
 	var err error
 	switch {
 	case before == nil:
@@ -189,7 +213,7 @@ func (t *Transport) connect(o *jsep.Offer, before *identity) error {
 }
 
 // start makes the agent and lets it look for the peer.
-func (t *Transport) start(o *jsep.Offer) error {
+func (t *Transport) start(o *jsep.Description) error {
 	endpoint, err := t.engine.port.NewEndpoint(t.name, t.password, t.plane)
 	if err != nil {
 		return err
@@ -223,7 +247,7 @@ func (t *Transport) start(o *jsep.Offer) error {
 
 // begin sets an agent going. The caller holds mu; the agent's callbacks come on
 // goroutines of its own.
-func (t *Transport) begin(agent *ice.Agent, o *jsep.Offer) error {
+func (t *Transport) begin(agent *ice.Agent, o *jsep.Description) error {
 	if err := errors.Join(
 		agent.OnCandidate(func(ice.Candidate) {}), // ours are written by hosts
 		agent.OnConnectionStateChange(t.iceChanged),
@@ -238,6 +262,8 @@ func (t *Transport) begin(agent *ice.Agent, o *jsep.Offer) error {
 		if err := agent.SetRemoteICELite(true); err != nil {
 			return err
 		}
+	}
+	if o.Lite || t.offers {
 		if _, err := agent.StartDial(o.Ufrag, o.Pwd); err != nil {
 			return err
 		}
@@ -250,7 +276,7 @@ func (t *Transport) begin(agent *ice.Agent, o *jsep.Offer) error {
 
 // restart begins ICE anew under other credentials (RFC 8445 section 9). Media
 // goes on where it went until a pair is selected.
-func (t *Transport) restart(o *jsep.Offer) error {
+func (t *Transport) restart(o *jsep.Description) error {
 	t.mu.Lock()
 	endpoint, agent := t.endpoint, t.agent
 	t.taken = 0
@@ -268,13 +294,9 @@ func (t *Transport) restart(o *jsep.Offer) error {
 	return nil
 }
 
-// announceCandidates posts our candidates, which stand in the answer as well,
-// for clients that wait for them.
-func (t *Transport) announceCandidates(agreed *jsep.Answer) {
-	line, mid := 0, ""
-	if len(agreed.Lines) > 0 {
-		line, mid = agreed.Lines[0].Index, agreed.Lines[0].Mid
-	}
+// announceCandidates posts our candidates, which stand in the description as
+// well, for clients that wait for them.
+func (t *Transport) announceCandidates(mid string, line int) {
 	for _, c := range t.engine.hosts.candidates() {
 		t.engine.sink.Post(media.CandidateFound{
 			Transport: t.id,
@@ -389,6 +411,12 @@ func (t *Transport) end(how media.Failed) {
 	t.engine.sink.Post(how)
 	t.plane.SetPath(forward.Path{})
 	t.cancel()
+}
+
+// SetVideoKbps implements media.Transport.
+func (t *Transport) SetVideoKbps(kbps int) {
+	t.videoKbps.Store(int64(kbps))
+	t.plane.SetVideoKbps(kbps)
 }
 
 // RequestKeyframe implements media.Transport.

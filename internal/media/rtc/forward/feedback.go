@@ -84,8 +84,8 @@ func (t *Transport) receipts(from uint32, now int64) []rtcp.Packet {
 		&rtcp.ReceiverReport{SSRC: from, Reports: blocks},
 		rtcp.NewCNAMESourceDescription(from, t.o.CNAME),
 	}
-	if t.o.VideoKbps > 0 && limit {
-		packets = append(packets, &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: from, Bitrate: float32(t.o.VideoKbps) * 1000, SSRCs: videos})
+	if kbps := t.videoKbps.Load(); kbps > 0 && limit {
+		packets = append(packets, &rtcp.ReceiverEstimatedMaximumBitrate{SenderSSRC: from, Bitrate: float32(kbps) * 1000, SSRCs: videos})
 	}
 	return packets
 }

@@ -92,7 +92,8 @@ func TestReceiverFeedback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plane := newPlane(t, Options{})
 		defer plane.Close()
-		pub := newPeer(t, plane, TransportOptions{ID: "p", VideoKbps: 700, CNAME: "server"}, sendsAudio("a"), sendsVideo("v"), receivesAudio()).connect(Path{})
+		pub := newPeer(t, plane, TransportOptions{ID: "p", CNAME: "server"}, sendsAudio("a"), sendsVideo("v"), receivesAudio()).connect(Path{})
+		pub.SetVideoKbps(700)
 		s, voice := source{ssrc: 22, kind: 96, sequence: 65500}, source{ssrc: 11, kind: 111}
 		for i := range 110 {
 			f := s.frame(i == 0, 1)[0]

@@ -32,7 +32,8 @@ func newHostile(t *testing.T) *hostile {
 	audio, video := sendsAudio("a0"), sendsVideo("v0")
 	audio.Codecs = []Codec{red, opus}
 	video.Codecs = []Codec{vp8, h264, {Name: "VP9", PayloadType: 98, ClockRate: 90000}, {Name: "AV1", PayloadType: 45, ClockRate: 90000}}
-	h.pub = newPeer(t, h.plane, TransportOptions{ID: "pub", VideoKbps: 100}, audio, video).connect(Path{Write: func([]byte) error { return nil }})
+	h.pub = newPeer(t, h.plane, TransportOptions{ID: "pub"}, audio, video).connect(Path{Write: func([]byte) error { return nil }})
+	h.pub.SetVideoKbps(100)
 	other := newPeer(t, h.plane, TransportOptions{ID: "other"}, sendsAudio("a1"), sendsVideo("v1"))
 	other.connect(Path{Write: func([]byte) error { return nil }})
 	a, v, plain := receivesAudio(), receivesVideo(), receivesVideo()

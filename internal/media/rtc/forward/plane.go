@@ -60,9 +60,6 @@ type Notify interface {
 type TransportOptions struct {
 	// ID is used in events and logs only.
 	ID media.TransportID
-	// VideoKbps bounds what the peer is told to send of video, by REMB, in
-	// kbit/s; 0 sets no bound.
-	VideoKbps int
 	// CNAME is the canonical name in our reports (RFC 3550 section 6.5.1), the
 	// one that the description gives our SSRCs. Empty: the ID.
 	CNAME string

@@ -33,6 +33,7 @@ type Transport struct {
 	reporter               atomic.Uint32 // SSRC our feedback comes from
 	roundTrip              atomic.Int64  // nanoseconds, 0 unknown
 	nacks                  atomic.Int32  // orders waiting for the worker
+	videoKbps              atomic.Int64  // what the peer is told to send at most; 0 sets no bound
 }
 
 // counter counts packets and their bytes.
@@ -114,6 +115,10 @@ func (t *Transport) SetRoundTrip(d time.Duration) {
 }
 
 func (t *Transport) setRoundTrip(d time.Duration) { t.roundTrip.Store(max(int64(d), 1)) }
+
+// SetVideoKbps bounds what the peer is told to send of video, by REMB, in kbit/s;
+// 0 sets no bound.
+func (t *Transport) SetVideoKbps(kbps int) { t.videoKbps.Store(int64(kbps)) }
 
 // RequestKeyframe asks the peer for a key frame of every video track it sends:
 // at once, if there was no request for the track in the last second, else when

@@ -7,7 +7,7 @@ import (
 	"switchboard/internal/media"
 )
 
-// Local is our side of the answer.
+// Local is our side of a description.
 type Local struct {
 	// Session identifies the session and stays; Version grows with each
 	// description (RFC 9429 section 5.2.1).
@@ -18,7 +18,8 @@ type Local struct {
 	Fingerprint Fingerprint
 	// Candidates are ours, each without "a=" and "candidate:".
 	Candidates []string
-	// Receive, Send and Data are as in media.TransportOptions.
+	// Receive, Send and Data are as in media.TransportOptions. Offers name what
+	// they want line by line instead.
 	Receive, Send, Data bool
 	// VideoKbps bounds what the peer sends of video, in kbit/s; 0 sets none.
 	VideoKbps int
@@ -41,7 +42,7 @@ type Source struct {
 
 // Answer is what was agreed on.
 type Answer struct {
-	// SDP is the text for the peer.
+	// SDP is the text for the peer, if it is ours to answer.
 	SDP string
 	// Lines are the audio and video lines that were accepted, in the order of
 	// the offer.
@@ -68,9 +69,12 @@ type Line struct {
 
 // Answer decides what of the offer is accepted and writes it down. It fails,
 // wrapping media.ErrDescription, when nothing is.
-func (o *Offer) Answer(local Local) (*Answer, error) {
+func (o *Description) Answer(local Local) (*Answer, error) {
 	a := &Answer{}
-	w := writer{local: &local, mixed: o.allowMixed, active: o.Active}
+	w := writer{local: &local, mixed: o.allowMixed, setup: "passive"}
+	if o.Active {
+		w.setup = "active"
+	}
 	for i := range o.lines {
 		l := &o.lines[i]
 		switch {
@@ -87,7 +91,7 @@ func (o *Offer) Answer(local Local) (*Answer, error) {
 	if len(w.accepted) == 0 && slices.ContainsFunc(o.lines, func(l line) bool { return l.usable }) {
 		return nil, refuse("nothing in it can be accepted: %s", o.why(&local))
 	}
-	w.session(o)
+	w.session(o.lines)
 	next := 0
 	for i := range o.lines {
 		l := &o.lines[i]
@@ -111,7 +115,7 @@ func (l *line) acceptsData(local *Local) bool {
 
 // agree decides about a line of audio or video. A line on which nothing will be
 // sent either way is accepted all the same, so that the peer may use it later.
-func (o *Offer) agree(index int, local *Local) (Line, bool) {
+func (o *Description) agree(index int, local *Local) (Line, bool) {
 	l := &o.lines[index]
 	if !l.mux || !slices.Contains(l.protos, "SAVPF") {
 		return Line{}, false
@@ -151,7 +155,7 @@ func (o *Offer) agree(index int, local *Local) (Line, bool) {
 }
 
 // why says what is missing in an offer of which nothing was accepted.
-func (o *Offer) why(local *Local) string {
+func (o *Description) why(local *Local) string {
 	mux, profile, codec := true, true, true
 	for i := range o.lines {
 		l := &o.lines[i]

@@ -8,8 +8,8 @@ import (
 	"github.com/pion/sdp/v3"
 )
 
-// Offer is what a peer offers.
-type Offer struct {
+// Description is what a peer offers or answers.
+type Description struct {
 	// Ufrag and Pwd are the peer's ICE credentials (RFC 8839 section 5.4).
 	Ufrag, Pwd string
 	// Lite tells that the peer is an ICE-lite agent.
@@ -25,10 +25,11 @@ type Offer struct {
 	EndOfCandidates bool
 
 	allowMixed bool
+	setup      string // as it stands there
 	lines      []line
 }
 
-// line is a media line of the offer.
+// line is a media line of a description.
 type line struct {
 	kind       string // "audio", "video", "application" or what else it says
 	mid        string
@@ -45,7 +46,10 @@ type line struct {
 }
 
 // ParseOffer reads an offer. Its errors wrap media.ErrDescription.
-func ParseOffer(text string) (*Offer, error) {
+func ParseOffer(text string) (*Description, error) { return parse(text) }
+
+// parse reads a description of a peer.
+func parse(text string) (*Description, error) {
 	if len(text) > MaxBytes {
 		return nil, refuse("it is %d bytes long, at most %d are read", len(text), MaxBytes)
 	}
@@ -62,7 +66,7 @@ func ParseOffer(text string) (*Offer, error) {
 	case n > MaxLines:
 		return nil, refuse("it has %d media lines, at most %d are answered", n, MaxLines)
 	}
-	o := &Offer{}
+	o := &Description{}
 	for i, m := range d.MediaDescriptions {
 		l := readLine(&d, m)
 		if !token(l.mid) {
@@ -85,7 +89,7 @@ func ParseOffer(text string) (*Offer, error) {
 // bundle finds out which lines share the one transport we answer with, and
 // returns the line that speaks for it: the first of the BUNDLE group, or, in an
 // offer without one, the first line there is (RFC 8843 section 7.3).
-func (o *Offer) bundle(d *sdp.SessionDescription) int {
+func (o *Description) bundle(d *sdp.SessionDescription) int {
 	var group []string
 	for _, a := range d.Attributes {
 		if f := strings.Fields(a.Value); a.Key == "group" && len(f) > 1 && f[0] == "BUNDLE" {
@@ -109,7 +113,7 @@ func (o *Offer) bundle(d *sdp.SessionDescription) int {
 
 // readTransport reads what concerns the transport from the line m, or from the
 // session where the line does not say.
-func (o *Offer) readTransport(d *sdp.SessionDescription, m *sdp.MediaDescription) error {
+func (o *Description) readTransport(d *sdp.SessionDescription, m *sdp.MediaDescription) error {
 	say := func(key string) string {
 		if v, ok := m.Attribute(key); ok {
 			return v
@@ -137,7 +141,7 @@ func (o *Offer) readTransport(d *sdp.SessionDescription, m *sdp.MediaDescription
 	if !slices.ContainsFunc(o.Fingerprints, Fingerprint.checkable) {
 		return refuse("it has no certificate fingerprint of sha-256 or better")
 	}
-	switch setup := say("setup"); setup {
+	switch o.setup = say("setup"); o.setup {
 	case "passive":
 		o.Active = true
 	case "", "active", "actpass":
@@ -148,7 +152,7 @@ func (o *Offer) readTransport(d *sdp.SessionDescription, m *sdp.MediaDescription
 }
 
 // readCandidates takes the candidates of a line.
-func (o *Offer) readCandidates(m *sdp.MediaDescription, mid string, index int) {
+func (o *Description) readCandidates(m *sdp.MediaDescription, mid string, index int) {
 	for _, a := range m.Attributes {
 		switch a.Key {
 		case "candidate":

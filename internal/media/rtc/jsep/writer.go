@@ -11,9 +11,9 @@ type writer struct {
 	local    *Local
 	out      []byte
 	mixed    bool
-	active   bool
-	accepted []int // lines on the transport, in order
-	wrote    bool  // the transport's candidates
+	setup    string // our role in the handshake (RFC 8842)
+	accepted []int  // lines on the transport, in order
+	wrote    bool   // the transport's candidates
 }
 
 func (w *writer) line(format string, arguments ...any) {
@@ -22,7 +22,7 @@ func (w *writer) line(format string, arguments ...any) {
 }
 
 // session writes what stands above the first media line.
-func (w *writer) session(o *Offer) {
+func (w *writer) session(lines []line) {
 	w.out = make([]byte, 0, 1024+len(w.accepted)*1536)
 	w.line("v=0")
 	w.line("o=- %d %d IN IP4 127.0.0.1", w.local.Session, w.local.Version)
@@ -30,7 +30,7 @@ func (w *writer) session(o *Offer) {
 	w.line("t=0 0")
 	var mids strings.Builder
 	for _, i := range w.accepted {
-		if mid := o.lines[i].mid; mid != "" {
+		if mid := lines[i].mid; mid != "" {
 			mids.WriteString(" " + mid)
 		}
 	}
@@ -162,11 +162,7 @@ func (w *writer) transport(l *line) {
 	w.line("a=ice-pwd:%s", w.local.Pwd)
 	w.line("a=ice-options:trickle")
 	w.line("a=fingerprint:%s %s", w.local.Fingerprint.Algorithm, w.local.Fingerprint.Value)
-	if w.active {
-		w.line("a=setup:active")
-	} else {
-		w.line("a=setup:passive")
-	}
+	w.line("a=setup:%s", w.setup)
 	if l.mid != "" {
 		w.line("a=mid:%s", l.mid)
 	}
