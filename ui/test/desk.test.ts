@@ -452,8 +452,29 @@ describe("on the loops", () => {
     push(twin);
     await settle();
     assert.equal(stage.at("air").mode.value, "monitor");
+    // Its echoes do not undo what the person does here in the same moment.
+    await stage.turn("air", "off");
+    push(twin);
+    await settle();
+    assert.equal(stage.at("air").mode.value, "off");
     stage.socket.push("switch_loop_volume", "user_broadcast", { loop: "air", volume: 30, ...twin });
     assert.equal(stage.at("air").volume.value, 30);
+    await stage.desk.signOut();
+  });
+
+  test("presses that are quicker than the server end where the last one wants", async () => {
+    const stage = await new Stage().signIn();
+    const { board } = stage.desk;
+    void board.value?.turn(stage.at("air"), "talk");
+    void board.value?.turn(stage.at("air"), "monitor");
+    void board.value?.turn(stage.at("air"), "off");
+    assert.equal(stage.at("air").intent, "off");
+    await settle();
+    assert.deepEqual(stage.socket.of("switch_loop_state").slice(-2).map((p) => [p["loop"], p["state"]]), [
+      ["air", "send"],
+      ["air", "none"],
+    ]);
+    assert.equal(stage.at("air").mode.value, "off");
     await stage.desk.signOut();
   });
 

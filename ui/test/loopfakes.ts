@@ -104,6 +104,8 @@ export class FakeVoice implements VoicePeer {
 
   async send(): Promise<void> {}
 
+  hear(): void {}
+
   addCandidate(candidate: Candidate): void {
     this.candidates.push(candidate);
   }

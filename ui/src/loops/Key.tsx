@@ -35,7 +35,7 @@ export function Key({ station, cell, index, client }: { station: Station; cell: 
         class="key-main"
         data-testid="monitor"
         aria-pressed={mode !== "off"}
-        aria-busy={loop.waiting.value}
+        aria-busy={loop.wish.value !== undefined}
         aria-label={label(loop, mode, talkers, people)}
         onClick={() => station.monitor(loop)}
       >

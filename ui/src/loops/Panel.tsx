@@ -126,5 +126,5 @@ function Sound({ station }: { station: Station }) {
   useEffect(() => {
     if (element.current) void playOn(element.current, speaker);
   }, [speaker]);
-  return <audio ref={element} data-testid="sound" muted={station.muted.value} />;
+  return <audio ref={element} data-testid="sound" />;
 }

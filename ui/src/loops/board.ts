@@ -16,6 +16,9 @@ export interface BoardNews {
   refused(what: "switch" | "volume" | "talking", loop: Loop, error: unknown): void;
 }
 
+/** For how long after a press here the other window's news may be echoes. */
+const echoMs = 2000;
+
 /** As whom the board speaks. */
 export interface Self {
   client: string;
@@ -93,24 +96,34 @@ export class Board {
     batch(() => this.loops.peek().forEach((loop) => loop.hush()));
   }
 
-  /** Does something else on a loop. Without a connection nothing happens. */
+  /** The person does something else on a loop. Without a connection nothing happens. */
   async turn(loop: Loop, mode: Mode): Promise<void> {
-    if (!this.#rpc || loop.waiting.peek() || loop.mode.peek() === mode) return;
-    if (mode === "talk" && !loop.mayTalk) return;
-    if (mode === "talk" && this.alone()) {
-      await Promise.all(this.talkLoops.peek().map((other) => this.turn(other, "monitor")));
-    }
-    // Others should not see somebody talk on a loop that they have left.
-    if (mode !== "talk") this.#tellOn(loop, false);
-    const rpc = this.#rpc;
-    loop.waiting.value = true;
+    if (!this.#rpc || (mode === "talk" && !loop.mayTalk)) return;
+    loop.pressedAt = performance.now();
+    const others = mode === "talk" && this.alone() ? this.talkLoops.peek().filter((other) => other !== loop) : [];
+    await Promise.all([...others.map((other) => this.turn(other, "monitor")), this.#switch(loop, mode)]);
+  }
+
+  /** Switches a loop, one request at a time; what is wished meanwhile comes next. */
+  async #switch(loop: Loop, wish: Mode): Promise<void> {
+    loop.wish.value = wish;
+    if (loop.busy) return;
+    loop.busy = true;
     try {
-      const response = await rpc.request("switch_loop_state", { loop: loop.id, state: stateOf(mode) });
-      if (rpc === this.#rpc) this.#settle(loop, response);
+      for (let rpc = this.#rpc; rpc && rpc === this.#rpc && loop.wish.peek() !== undefined; ) {
+        const mode = loop.wish.peek() as Mode;
+        // Others should not see somebody talk on a loop that they have left.
+        if (mode !== "talk") this.#tellOn(loop, false);
+        if (mode !== loop.mode.peek()) {
+          this.#settle(loop, await rpc.request("switch_loop_state", { loop: loop.id, state: stateOf(mode) }));
+        }
+        if (loop.wish.peek() === mode) loop.wish.value = undefined;
+      }
     } catch (error) {
       if (!(error instanceof RpcLost)) this.news.refused("switch", loop, error);
     } finally {
-      loop.waiting.value = false;
+      loop.busy = false;
+      loop.wish.value = undefined;
       this.#tell();
     }
   }
@@ -149,7 +162,7 @@ export class Board {
       case "switched":
         loop.meet(news.people);
         if (news.mode === "off") loop.talk(news.by, false);
-        if (news.ofUser && this.#isTwin(news) && news.mode !== loop.mode.peek()) void this.turn(loop, news.mode);
+        if (news.ofUser && this.#isTwin(news)) this.#follow(loop, news.mode);
         return;
       case "volume":
         if (this.#isTwin(news)) loop.volume.value = news.volume;
@@ -165,6 +178,11 @@ export class Board {
   /** Whether news come from another window of the same person in the same role: both are one desk and stay in step. */
   #isTwin(news: { by: Person; role: string }): boolean {
     return news.by.user === this.self.user && news.role === this.role.id && news.by.client !== this.self.client;
+  }
+
+  /** A window that follows tells so, too; what it tells of a moment ago must not undo what the person does here now. */
+  #follow(loop: Loop, mode: Mode): void {
+    if (performance.now() - loop.pressedAt > echoMs && mode !== loop.intent) void this.#switch(loop, mode);
   }
 
   #settle(loop: Loop, response: Parameters<typeof readSwitched>[0]): void {

@@ -141,7 +141,8 @@ export class Desk {
           if (error instanceof SoundFailed || (error instanceof RpcError && !(error instanceof Refused))) this.news.noSound(error);
         }
         if (performance.now() - since > provenMs) attempt = 0;
-        if (this.state.peek() === "on") this.state.value = "reconnecting";
+        // Without a session the person has just signed out.
+        if (this.state.peek() === "on" && this.ticket.session !== "") this.state.value = "reconnecting";
         const hurried = new Promise<void>((resolve) => (this.#hurry = resolve));
         await pause(backoff(attempt), this.#leaving.signal, hurried);
       }

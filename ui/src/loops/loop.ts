@@ -19,8 +19,12 @@ export class Loop {
   readonly talkers = signal<readonly Person[]>([]);
   /** Whether a voice is heard on it just now. */
   readonly active = signal(false);
-  /** Whether the server was asked for another mode and has not answered. */
-  readonly waiting = signal(false);
+  /** The mode that the person wants and the server has not confirmed; undefined if there is none. */
+  readonly wish = signal<Mode | undefined>(undefined);
+  /** Whether a request for another mode is under way. */
+  busy = false;
+  /** When the person last pressed its key (performance.now). */
+  pressedAt = -Infinity;
 
   constructor(info: LoopInfo) {
     this.id = info.id;
@@ -31,6 +35,11 @@ export class Loop {
     this.mode.value = info.mode;
     this.volume.value = info.volume;
     this.count.value = info.count ?? 0;
+  }
+
+  /** The mode as the person wants it. */
+  get intent(): Mode {
+    return this.wish.peek() ?? this.mode.peek();
   }
 
   meet(people: readonly Person[]): void {
@@ -50,6 +59,6 @@ export class Loop {
   hush(): void {
     this.talkers.value = [];
     this.active.value = false;
-    this.waiting.value = false;
+    this.wish.value = undefined;
   }
 }

@@ -68,6 +68,7 @@ export class Station {
     effect(() => void (this.#gate.open = this.onAir.value));
     effect(() => this.#followMicrophone());
     effect(() => void this.desk.voice.value?.send(this.#sent.value));
+    effect(() => this.desk.voice.value?.hear(!this.muted.value));
     effect(() => this.#followTrouble());
     effect(() => this.#followPresses());
     this.#followConnection();
@@ -110,12 +111,12 @@ export class Station {
 
   /** One press: listens to a loop, or no longer; from talking it goes back to listening. */
   monitor(loop: Loop): void {
-    void this.desk.board.peek()?.turn(loop, loop.mode.peek() === "monitor" ? "off" : "monitor");
+    void this.desk.board.peek()?.turn(loop, loop.intent === "monitor" ? "off" : "monitor");
   }
 
   /** One press: talks on a loop, or only listens again. */
   talk(loop: Loop): void {
-    void this.desk.board.peek()?.turn(loop, loop.mode.peek() === "talk" ? "monitor" : "talk");
+    void this.desk.board.peek()?.turn(loop, loop.intent === "talk" ? "monitor" : "talk");
   }
 
   setVolume(loop: Loop, volume: number): void {

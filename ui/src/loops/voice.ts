@@ -8,6 +8,8 @@ export interface VoicePeer extends Peer {
   /** What is heard. */
   readonly sound: MediaStream;
   answer(sdpOffer: string): Promise<string>;
+  /** Lets what comes in be heard, or not. */
+  hear(on: boolean): void;
   /** Sends this microphone from now on; none sends nothing. */
   send(microphone: MediaStreamTrack | null): Promise<void>;
 }
@@ -15,11 +17,20 @@ export interface VoicePeer extends Peer {
 export class Voice extends RtcPeer implements VoicePeer {
   readonly sound = new MediaStream();
   #microphone: MediaStreamTrack | null = null;
+  #heard = true;
   #sender: RTCRtpSender | undefined;
 
   constructor(iceServers: RTCIceServer[], onCandidate: OnCandidate) {
     super(iceServers, onCandidate);
-    this.pc.ontrack = ({ track }) => this.sound.addTrack(track);
+    this.pc.ontrack = ({ track }) => {
+      track.enabled = this.#heard;
+      this.sound.addTrack(track);
+    };
+  }
+
+  hear(on: boolean): void {
+    this.#heard = on;
+    for (const track of this.sound.getTracks()) track.enabled = on;
   }
 
   async answer(sdpOffer: string): Promise<string> {
