@@ -2,6 +2,7 @@
 
 import { Icon } from "../shared/Icons.tsx";
 import { LevelBar } from "../shared/DeviceParts.tsx";
+import { QualityMark } from "../shared/QualityMark.tsx";
 import { meterShare } from "../shared/speaking.ts";
 import type { Board } from "./board.ts";
 import { keyName } from "./keyboard.ts";
@@ -95,6 +96,7 @@ function Level({ station }: { station: Station }) {
     <div class="level bar-level">
       <Icon name={open ? "microphone" : "microphoneOff"} />
       {open ? <LevelBar share={meterShare(station.level.value)} /> : <span>No microphone</span>}
+      <QualityMark quality={station.quality.value} />
     </div>
   );
 }

@@ -6,6 +6,7 @@ import { Devices } from "../shared/devices.ts";
 import { deviceWords } from "../shared/deviceWords.ts";
 import { Memory } from "../shared/memory.ts";
 import { Notices } from "../shared/notices.ts";
+import { judge, unmeasured, type Quality, type Sample } from "../shared/quality.ts";
 import { Meter } from "../shared/speaking.ts";
 import type { Page } from "./arrange.ts";
 import { Desk } from "./desk.ts";
@@ -14,13 +15,14 @@ import type { Loop } from "./loop.ts";
 import { PushToTalk } from "./ptt.ts";
 import { Settings } from "./settings.ts";
 import { Ticket } from "./ticket.ts";
-import { Voice } from "./voice.ts";
+import { Voice, type VoicePeer } from "./voice.ts";
 import { loopWords, noMicrophone, noTalkLoop, soundWords } from "./words.ts";
 
 export type Dialog = "none" | "settings" | "help";
 
 const memory = new Memory("switchboard.loops.");
 const listenMs = 120;
+const measureMs = 2000;
 
 export class Station {
   readonly devices = new Devices({ memory, kinds: ["microphone"] });
@@ -37,6 +39,7 @@ export class Station {
   readonly soundBlocked = signal(false);
   /** The loudness of the own microphone now. */
   readonly level = signal(0);
+  readonly quality = signal<Quality>(unmeasured);
   readonly page = computed<Page<Loop> | undefined>(() => {
     const pages = this.desk.board.value?.pages.value ?? [];
     return pages.find((p) => p.number === this.#pageNumber.value) ?? pages[0];
@@ -50,6 +53,7 @@ export class Station {
   #gate = new Gate();
   #sent = signal<MediaStreamTrack | null>(null);
   #meter: Meter | undefined;
+  #measured: { voice: VoicePeer; sample: Sample } | undefined;
 
   constructor(socketAddress: string) {
     this.desk = new Desk(
@@ -74,6 +78,7 @@ export class Station {
     this.#followConnection();
     this.#followWindow();
     setInterval(() => (this.level.value = this.#meter?.level() ?? 0), listenMs);
+    setInterval(() => void this.#measure(), measureMs);
   }
 
   /** Comes back with the session of before, if there is one. */
@@ -128,6 +133,15 @@ export class Station {
     this.#meter?.close();
     this.#meter = track ? new Meter(track) : undefined;
     this.#sent.value = this.#gate.take(track);
+  }
+
+  /** Judges the connection for sound since the last time. */
+  async #measure(): Promise<void> {
+    const voice = this.desk.voice.peek();
+    const before = this.#measured;
+    this.#measured = voice && { voice, sample: await voice.sample() };
+    const now = this.#measured;
+    this.quality.value = now && before?.voice === now.voice ? judge(before.sample, now.sample) : unmeasured;
   }
 
   #followTrouble(): void {

@@ -3,8 +3,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import { canChooseSpeaker } from "../shared/devices.ts";
 import type { Feed } from "./feed.ts";
-import { Bars, Icon } from "../shared/Icons.tsx";
-import { unmeasured, type Grade, type Quality } from "../shared/quality.ts";
+import { Icon } from "../shared/Icons.tsx";
+import { unmeasured, type Quality } from "../shared/quality.ts";
+import { QualityMark } from "../shared/QualityMark.tsx";
 import type { Room } from "./room.ts";
 import type { Visit } from "./visit.ts";
 import { camera, screen } from "./wire.ts";
@@ -134,18 +135,6 @@ function Avatar({ name, waiting }: { name: string; waiting: boolean }) {
     <div class="avatar" style={{ "--hue": String(hueOf(name)) }} aria-hidden="true">
       <span class={waiting ? "avatar-disc waiting" : "avatar-disc"}>{initialsOf(name)}</span>
     </div>
-  );
-}
-
-const filled: Record<Grade, number> = { good: 3, fair: 2, poor: 1, unknown: 0 };
-
-/** Three bars and words for how good a connection is; nothing while it is not known. */
-function QualityMark({ quality: { grade, details } }: { quality: Quality }) {
-  if (grade === "unknown") return null;
-  return (
-    <span class={`quality ${grade}`} role="img" aria-label={`Connection ${grade}`} title={`Connection ${grade}: ${details}`}>
-      <Bars filled={filled[grade]} />
-    </span>
   );
 }
 

@@ -134,7 +134,8 @@ export function readSample(stats: { forEach(each: (report: Report, id: string) =
     } else if (r.type === "remote-inbound-rtp") {
       const sent = (r.localId && stats.get(r.localId)?.packetsSent) || 0;
       const lost = r.packetsLost ?? 0;
-      put(r.kind, { packets: Math.max(0, sent - lost), lost, jitterMs: (r.jitter ?? 0) * 1000 });
+      // Of a connection that does both, what is received is judged: that is what the person hears.
+      if (r.kind !== "audio" || !sample.audio) put(r.kind, { packets: Math.max(0, sent - lost), lost, jitterMs: (r.jitter ?? 0) * 1000 });
       if (r.roundTripTime !== undefined) sample.rttMs = r.roundTripTime * 1000;
     } else if (r.type === "candidate-pair" && r.nominated && r.state === "succeeded" && r.currentRoundTripTime !== undefined) {
       sample.rttMs ??= r.currentRoundTripTime * 1000;
