@@ -165,7 +165,18 @@ describe("signing in", () => {
     assert.equal(stage.socket.of("candidate")[0]?.["ufrag"], "Ab+1");
     assert.equal(stage.voice.offered, "their offer");
     assert.deepEqual(stage.modes(), { fd: "monitor", air: "off", gnd: "off" });
-    assert.deepEqual(stage.at("fd").people.value?.map((p) => p.name), ["Bo", "Ada L."]);
+    assert.deepEqual(stage.at("fd").presence.value?.people.map((p) => p.name), ["Bo", "Ada L."]);
+    await stage.desk.signOut();
+  });
+
+  test("asks nothing of loops that are off where the server tells beforehand who is there", async () => {
+    const stage = new Stage();
+    const loop = stage.loop.bind(stage);
+    stage.loop = (...of) => ({ ...loop(...of), participants: 3, present: [{ ...bo, talking: true }, {}, {}] });
+    await stage.signIn();
+    assert.deepEqual(stage.socket.of("switch_loop_state"), [{ loop: "fd", state: "recv" }]);
+    assert.deepEqual(stage.at("air").presence.value?.count, 3);
+    assert.deepEqual(stage.at("air").talkers.value.map((p) => p.name), ["Bo"]);
     await stage.desk.signOut();
   });
 
@@ -424,13 +435,19 @@ describe("on the loops", () => {
     const stage = await new Stage().signIn();
     const cy = { client: "cy-1", user: "cy", name: "Cy" };
     stage.socket.push("switch_loop_state", "loop_broadcast", { loop: "fd", state: "recv", role: "eva", ...cy, participants: [bo, cy] });
-    assert.deepEqual(stage.at("fd").people.value?.map((p) => p.name), ["Bo", "Cy"]);
+    assert.deepEqual(stage.at("fd").presence.value?.people.map((p) => p.name), ["Bo", "Cy"]);
     stage.socket.push("talking", "loop_broadcast", { loop: "fd", state: true, role: "eva", ...cy });
     stage.socket.push("talking", "loop_broadcast", { loop: "fd", state: true, role: "eva", ...cy });
     stage.socket.push("vad", "loop_broadcast", { loop: "fd", on: true });
     assert.deepEqual(stage.at("fd").talkers.value.map((p) => p.name), ["Cy"]);
-    assert.equal(stage.at("fd").active.value, true);
+    assert.equal(stage.desk.board.value?.busy(stage.at("fd")), true);
+    stage.socket.push("vad", "loop_broadcast", { loop: "air", on: true, client: stage.desk.ticket.client, speaks: true });
+    assert.equal(stage.desk.board.value?.busy(stage.at("air")), false); // one's own voice is nobody else's
     assert.deepEqual(stage.news, ["Cy talks on FD LOOP"]);
+    stage.socket.push("vad", "loop_broadcast", { loop: "gnd", on: true, client: "cy-1", speaks: true });
+    assert.equal(stage.desk.board.value?.busy(stage.at("gnd")), true);
+    stage.socket.push("vad", "loop_broadcast", { loop: "gnd", on: true, client: "cy-1", speaks: false });
+    assert.equal(stage.desk.board.value?.busy(stage.at("gnd")), false);
     // Whoever leaves does not talk any more, even if their last word was lost.
     stage.socket.push("switch_loop_state", "loop_broadcast", { loop: "fd", state: "none", role: "eva", ...cy, participants: [bo] });
     assert.deepEqual(stage.at("fd").talkers.value, []);

@@ -170,16 +170,17 @@ describe("the loop server's words", () => {
   });
 
   test("about loops are read with their defaults", () => {
+    const named = { client: "c", user: "bo", name: "bo" };
     const loops = readLoops({
       loops: {
         fd: { id: "fd", name: "FD\\nLOOP", permission: "send", state: "send", volume: 0, highlight_color: "#a31", layout_position: [{ page: "1", column: "2", row: 3 }, { page: 0 }, "x"] },
-        x: { name: null, permission: "recv", participants: 4 },
+        x: { name: null, permission: "recv", participants: 2, present: [{ client: "c", user: "bo", talking: true }, {}] },
         junk: 7,
       },
     });
     assert.deepEqual(loops, [
       { id: "fd", name: "FD\nLOOP", mayTalk: true, mode: "talk", volume: 0, color: "#a31", places: [{ page: 1, column: 2, row: 3 }] },
-      { id: "x", name: "x", mayTalk: false, mode: "off", volume: 50, color: "", places: [], count: 4 },
+      { id: "x", name: "x", mayTalk: false, mode: "off", volume: 50, color: "", places: [], presence: { count: 2, people: [named], talkers: [named] } },
     ]);
   });
 
@@ -192,7 +193,7 @@ describe("the loop server's words", () => {
       mode: "monitor",
       by: { client: "c", user: "bo", name: "bo" },
       role: "r",
-      people: [{ client: "d", user: "cy", name: "Cy" }],
+      presence: { count: 2, people: [{ client: "d", user: "cy", name: "Cy" }], talkers: [] },
     });
     assert.deepEqual(readUser({ result: { name: null, domain: { domain: "vox" } } }, "ada"), { name: "ada", domain: "vox" });
     assert.deepEqual(readRoles({ roles: { b: { name: "B" }, a: { project: "p" }, admin: {} } }), [

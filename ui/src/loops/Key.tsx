@@ -2,20 +2,24 @@
 
 import { Icon, type IconName } from "../shared/Icons.tsx";
 import type { Cell } from "./arrange.ts";
+import type { Board } from "./board.ts";
 import type { Loop } from "./loop.ts";
 import type { Station } from "./station.ts";
-import type { Mode, Person } from "./wire.ts";
+import type { Mode } from "./wire.ts";
 import { listNames, modeWords } from "./words.ts";
 
 const modeIcons: Record<Mode, IconName> = { off: "ring", monitor: "headphones", talk: "microphone" };
 
-export function Key({ station, cell, index, client }: { station: Station; cell: Cell<Loop>; index: number; client: string }) {
+export function Key({ station, board, cell, index }: { station: Station; board: Board; cell: Cell<Loop>; index: number }) {
+  const { client } = board.self;
   const loop = cell.key;
   const mode = loop.mode.value;
   const onAir = mode === "talk" && station.onAir.value;
   const talkers = loop.talkers.value.filter((p) => p.client !== client).map((p) => p.name);
-  const people = loop.people.value?.map((p) => nameOf(p, client));
-  const active = loop.active.value || talkers.length > 0;
+  const presence = loop.presence.value;
+  const count = presence?.count ?? 0;
+  const people = presence?.people.map((p) => (p.client === client ? "You" : p.name)) ?? [];
+  const active = board.busy(loop);
   return (
     <li
       class="key"
@@ -26,7 +30,7 @@ export function Key({ station, cell, index, client }: { station: Station; cell: 
       data-on-air={onAir}
       data-active={active}
       data-talkers={talkers.join()}
-      data-people={people?.join()}
+      data-people={people.join()}
       data-volume={loop.volume.value}
       style={{ "--row": cell.row, "--column": cell.column, ...(loop.color !== "" && { "--mark": loop.color }) }}
     >
@@ -36,7 +40,7 @@ export function Key({ station, cell, index, client }: { station: Station; cell: 
         data-testid="monitor"
         aria-pressed={mode !== "off"}
         aria-busy={loop.wish.value !== undefined}
-        aria-label={label(loop, mode, talkers, people)}
+        aria-label={label(loop.name, mode, talkers, count, people)}
         onClick={() => station.monitor(loop)}
       >
         <span class="key-name">{loop.name}</span>
@@ -48,10 +52,10 @@ export function Key({ station, cell, index, client }: { station: Station; cell: 
           {active && <Icon name="wave" />}
           <span>{talkers.length > 0 ? listNames(talkers, 2) : active ? "Voice" : ""}</span>
         </span>
-        <span class="key-people" title={people?.join(", ")}>
+        <span class="key-people" title={people.join(", ")}>
           <Icon name="people" />
-          <span class="key-count">{loop.count.value}</span>
-          <span class="key-names">{people?.join(", ")}</span>
+          <span class="key-count">{count}</span>
+          <span class="key-names">{people.join(", ")}</span>
         </span>
       </button>
       <div class="key-tools">
@@ -89,14 +93,9 @@ function Volume({ station, loop }: { station: Station; loop: Loop }) {
   );
 }
 
-function nameOf(person: Person, client: string): string {
-  return person.client === client ? "You" : person.name;
-}
-
-function label(loop: Loop, mode: Mode, talkers: string[], people: string[] | undefined): string {
+function label(name: string, mode: Mode, talkers: string[], count: number, people: string[]): string {
   const does = { off: "off", monitor: "monitored", talk: "monitored, you talk here" }[mode];
   const says = talkers.length > 0 ? `, ${talkers.join(" and ")} talking` : "";
-  const count = loop.count.value;
-  const there = count === 0 ? ", nobody here" : `, ${count} here${people ? `: ${people.join(", ")}` : ""}`;
-  return `${loop.name}, ${does}${says}${there}`;
+  const there = count === 0 ? ", nobody here" : `, ${count} here${people.length > 0 ? `: ${people.join(", ")}` : ""}`;
+  return `${name}, ${does}${says}${there}`;
 }

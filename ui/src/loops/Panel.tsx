@@ -42,7 +42,7 @@ export function Panel({ station, board }: { station: Station; board: Board }) {
       {page ? (
         <ul class="keys-grid" aria-label={`Page ${page.number}`} style={{ "--rows": page.rows, "--columns": page.columns }}>
           {page.cells.map((cell, index) => (
-            <Key key={`${page.number}/${cell.row}/${cell.column}`} station={station} cell={cell} index={index} client={board.self.client} />
+            <Key key={`${page.number}/${cell.row}/${cell.column}`} station={station} board={board} cell={cell} index={index} />
           ))}
         </ul>
       ) : (
@@ -77,7 +77,7 @@ function Head({ station, board, heading }: { station: Station; board: Board; hea
       {pages.length > 1 && (
         <nav class="pages" aria-label="Pages">
           {pages.map((page) => {
-            const heard = page.cells.some(({ key }) => key.mode.value !== "off" && (key.active.value || key.talkers.value.some((p) => p.client !== board.self.client)));
+            const heard = page.cells.some(({ key }) => key.mode.value !== "off" && board.busy(key));
             return (
               <button
                 key={page.number}

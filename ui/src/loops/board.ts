@@ -63,19 +63,20 @@ export class Board {
       this.loops.value = readLoops(loops).map((info) => {
         const loop = new Loop(info);
         // Until the server tells anew, what was last known is better than nothing, and nothing on the page jumps.
-        const people = before.find((l) => l.id === info.id)?.people.peek();
-        if (people) loop.meet(people);
+        const known = before.find((l) => l.id === info.id)?.presence.peek();
+        if (known && !info.presence) loop.presence.value = known;
         return loop;
       });
     });
   }
 
-  /** Takes up every loop as it was left, now that sound is connected, and learns who is there. */
+  /** Takes up every loop as it was left, now that sound is connected, and learns who is there where that was not told. */
   async restore(rpc: Rpc): Promise<void> {
     this.#told.clear();
     await Promise.all(
       this.loops.peek().map(async (loop) => {
         const mode = loop.mode.peek();
+        if (mode === "off" && loop.presence.peek()) return;
         try {
           this.#settle(loop, await rpc.request("switch_loop_state", { loop: loop.id, state: stateOf(mode) }));
         } catch (error) {
@@ -160,8 +161,11 @@ export class Board {
   #apply(loop: Loop, news: LoopNews): void {
     switch (news.kind) {
       case "switched":
-        loop.meet(news.people);
-        if (news.mode === "off") loop.talk(news.by, false);
+        loop.meet(news.presence);
+        if (news.mode === "off") {
+          loop.talk(news.by, false);
+          loop.hear(news.by.client, false);
+        }
         if (news.ofUser && this.#isTwin(news)) this.#follow(loop, news.mode);
         return;
       case "volume":
@@ -171,8 +175,14 @@ export class Board {
         if (loop.talk(news.by, news.on) && news.on && news.by.client !== this.self.client && loop.mode.peek() !== "off") this.news.talks(news.by, loop);
         return;
       case "activity":
-        loop.active.value = news.on;
+        loop.hear(news.client, news.on);
     }
+  }
+
+  /** Whether somebody else talks on a loop, or is heard there. */
+  busy(loop: Loop): boolean {
+    const other = (client: string): boolean => client !== this.self.client;
+    return loop.talkers.value.some((p) => other(p.client)) || [...loop.voices.value].some(other);
   }
 
   /** Whether news come from another window of the same person in the same role: both are one desk and stay in step. */
@@ -186,10 +196,10 @@ export class Board {
   }
 
   #settle(loop: Loop, response: Parameters<typeof readSwitched>[0]): void {
-    const { mode, people } = readSwitched(response);
+    const { mode, presence } = readSwitched(response);
     batch(() => {
       loop.mode.value = asText(response["state"]) === undefined ? loop.mode.peek() : mode;
-      loop.meet(people);
+      loop.meet(presence);
     });
   }
 

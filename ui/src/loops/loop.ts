@@ -1,7 +1,7 @@
 // A loop as its key shows it.
 
 import { signal } from "@preact/signals";
-import type { LoopInfo, Mode, Person, Place } from "./wire.ts";
+import type { LoopInfo, Mode, Person, Place, Presence } from "./wire.ts";
 
 export class Loop {
   readonly id: string;
@@ -12,13 +12,12 @@ export class Loop {
 
   readonly mode = signal<Mode>("off");
   readonly volume = signal(50);
-  /** Who is on it; undefined while only their number is known, or nothing. */
-  readonly people = signal<readonly Person[] | undefined>(undefined);
-  readonly count = signal(0);
+  /** Who is on it; undefined while that is not known. */
+  readonly presence = signal<Presence | undefined>(undefined);
   /** Who presses to talk on it just now. */
   readonly talkers = signal<readonly Person[]>([]);
-  /** Whether a voice is heard on it just now. */
-  readonly active = signal(false);
+  /** The clients whose voices are heard on it just now; an empty name stands for somebody. */
+  readonly voices = signal<ReadonlySet<string>>(new Set());
   /** The mode that the person wants and the server has not confirmed; undefined if there is none. */
   readonly wish = signal<Mode | undefined>(undefined);
   /** Whether a request for another mode is under way. */
@@ -34,7 +33,7 @@ export class Loop {
     this.places = info.places;
     this.mode.value = info.mode;
     this.volume.value = info.volume;
-    this.count.value = info.count ?? 0;
+    if (info.presence) this.meet(info.presence);
   }
 
   /** The mode as the person wants it. */
@@ -42,9 +41,15 @@ export class Loop {
     return this.wish.peek() ?? this.mode.peek();
   }
 
-  meet(people: readonly Person[]): void {
-    this.people.value = people;
-    this.count.value = people.length;
+  meet(presence: Presence): void {
+    this.presence.value = presence;
+    for (const who of presence.talkers) this.talk(who, true);
+  }
+
+  /** Notes that somebody's voice begins or ends. */
+  hear(client: string, on: boolean): void {
+    const others = [...this.voices.peek()].filter((c) => c !== client);
+    this.voices.value = new Set(on ? [...others, client] : others);
   }
 
   /** Notes that somebody begins or ends to talk; tells whether that is new. */
@@ -58,7 +63,7 @@ export class Loop {
   /** Forgets what is true only as long as the server is there to tell. */
   hush(): void {
     this.talkers.value = [];
-    this.active.value = false;
+    this.voices.value = new Set();
     this.wish.value = undefined;
   }
 }

@@ -15,6 +15,14 @@ export interface Person {
   name: string;
 }
 
+/** Who is on a loop, as far as the server names them; of large crowds it only tells how many there are. */
+export interface Presence {
+  count: number;
+  people: Person[];
+  /** Those of them who press to talk, where the server says so. */
+  talkers: Person[];
+}
+
 /** A place of a loop's key; all count from 1. */
 export interface Place {
   page: number;
@@ -32,8 +40,8 @@ export interface LoopInfo {
   /** A CSS colour, or empty. */
   color: string;
   places: Place[];
-  /** How many are on it, where the server tells beforehand. */
-  count?: number;
+  /** Who is on it, where the server tells beforehand. */
+  presence?: Presence;
 }
 
 export interface RoleInfo {
@@ -49,10 +57,11 @@ export interface Grid {
 }
 
 export type LoopNews =
-  | { kind: "switched"; ofUser: boolean; loop: string; mode: Mode; by: Person; role: string; people: Person[] }
+  | { kind: "switched"; ofUser: boolean; loop: string; mode: Mode; by: Person; role: string; presence: Presence }
   | { kind: "volume"; loop: string; volume: number; by: Person; role: string }
   | { kind: "talking"; loop: string; on: boolean; by: Person }
-  | { kind: "activity"; loop: string; on: boolean };
+  /** A voice begins or ends on a loop. Servers that do not say whose it is name nobody, and say whether there is any. */
+  | { kind: "activity"; loop: string; on: boolean; client: string };
 
 export type News = LoopNews | { kind: "ready" } | { kind: "candidate"; candidate: Candidate } | { kind: "reload" };
 
@@ -78,14 +87,16 @@ export function readNews(event: string, message: JsonObject): News | undefined {
     case "switch_loop_state": {
       if (loop === undefined) return undefined;
       const ofUser = message["type"] === "user_broadcast";
-      return { kind: "switched", ofUser, loop, mode: readMode(p["state"]), by: person(p), role: asText(p["role"]) ?? "", people: readPeople(p) };
+      return { kind: "switched", ofUser, loop, mode: readMode(p["state"]), by: person(p), role: asText(p["role"]) ?? "", presence: readPresence(p["participants"]) };
     }
     case "switch_loop_volume":
       return loop === undefined ? undefined : { kind: "volume", loop, volume: readVolume(p["volume"]), by: person(p), role: asText(p["role"]) ?? "" };
     case "talking":
       return loop === undefined ? undefined : { kind: "talking", loop, on: p["state"] === true, by: person(p) };
     case "vad":
-      return loop === undefined ? undefined : { kind: "activity", loop, on: p["on"] === true };
+      if (loop === undefined) return undefined;
+      if (typeof p["speaks"] === "boolean") return { kind: "activity", loop, on: p["speaks"], client: asText(p["client"]) ?? "" };
+      return { kind: "activity", loop, on: p["on"] === true, client: "" };
     default:
       return undefined;
   }
@@ -100,7 +111,6 @@ export function readLoops(response: JsonObject): LoopInfo[] {
 }
 
 function readLoop(id: string, loop: JsonObject): LoopInfo {
-  const count = loop["participants"];
   return {
     id,
     name: (asText(loop["name"]) || id).replaceAll("\\n", "\n"),
@@ -109,7 +119,7 @@ function readLoop(id: string, loop: JsonObject): LoopInfo {
     volume: readVolume(loop["volume"]),
     color: asText(loop["highlight_color"]) ?? "",
     places: asArray(loop["layout_position"]).flatMap(readPlace),
-    ...(typeof count === "number" && { count }),
+    ...(Array.isArray(loop["present"]) && { presence: readPresence(loop["present"]) }),
   };
 }
 
@@ -121,8 +131,8 @@ function readPlace(value: Json): Place[] {
 }
 
 /** Reads the answer to switch_loop_state. */
-export function readSwitched(response: JsonObject): { mode: Mode; people: Person[] } {
-  return { mode: readMode(response["state"]), people: readPeople(response) };
+export function readSwitched(response: JsonObject): { mode: Mode; presence: Presence } {
+  return { mode: readMode(response["state"]), presence: readPresence(response["participants"]) };
 }
 
 /** Reads a volume; whatever is none is the one that loops begin with. */
@@ -167,11 +177,13 @@ function person(p: JsonObject): Person {
   return { client: asText(p["client"]) ?? "", user, name: asText(p["name"]) || user || "somebody" };
 }
 
-function readPeople(p: JsonObject): Person[] {
-  return asArray(p["participants"]).flatMap((value) => {
-    const one = asObject(value);
-    return one ? [person(one)] : [];
+function readPresence(value: Json | undefined): Presence {
+  const all = asArray(value);
+  const named = all.flatMap((item) => {
+    const one = asObject(item);
+    return one && asText(one["client"]) ? [one] : [];
   });
+  return { count: all.length, people: named.map(person), talkers: named.filter((one) => one["talking"] === true).map(person) };
 }
 
 function candidateNews(p: JsonObject): News | undefined {
