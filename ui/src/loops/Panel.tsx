@@ -39,15 +39,17 @@ export function Panel({ station, board }: { station: Station; board: Board }) {
           All loops are muted. Click here to hear them again.
         </button>
       )}
-      {page ? (
-        <ul class="keys-grid" aria-label={`Page ${page.number}`} style={{ "--rows": page.rows, "--columns": page.columns }}>
-          {page.cells.map((cell, index) => (
-            <Key key={`${page.number}/${cell.row}/${cell.column}`} station={station} board={board} cell={cell} index={index} />
-          ))}
-        </ul>
-      ) : (
-        <p class="nothing">This role has no loops. Ask your administrator, or choose another role.</p>
-      )}
+      <main class="keys-main">
+        {page ? (
+          <ul class="keys-grid" aria-label={`Page ${page.number}`} style={{ "--rows": page.rows, "--columns": page.columns }}>
+            {page.cells.map((cell, index) => (
+              <Key key={`${page.number}/${cell.row}/${cell.column}`} station={station} board={board} cell={cell} index={index} />
+            ))}
+          </ul>
+        ) : (
+          <p class="nothing">This role has no loops. Ask your administrator, or choose another role.</p>
+        )}
+      </main>
       <Bar station={station} board={board} />
       <Sound station={station} />
     </div>
@@ -96,11 +98,11 @@ function Head({ station, board, heading }: { station: Station; board: Board; hea
         </nav>
       )}
       <span class="head-gap" />
-      <button type="button" class="quiet" data-testid="settings" onClick={() => (station.dialog.value = "settings")}>
+      <button type="button" class="quiet" data-testid="settings" aria-label="Settings" onClick={() => (station.dialog.value = "settings")}>
         <Icon name="settings" />
         <span>Settings</span>
       </button>
-      <button type="button" class="quiet" data-testid="sign-out" onClick={() => void station.signOut()}>
+      <button type="button" class="quiet" data-testid="sign-out" aria-label="Sign out" onClick={() => void station.signOut()}>
         <Icon name="leave" />
         <span>Sign out</span>
       </button>
