@@ -28,7 +28,12 @@ func (h *house) member(t testing.TB, name string, m core.Mode) *member {
 
 func (m *member) publish(t testing.TB) {
 	t.Helper()
-	if _, err := m.Publish(core.PublishRequest{Name: "mic", Transport: m.line.ID(), Tracks: tracksOf(m.line.ID())}); err != nil {
+	m.publishOn(t, "mic", m.line)
+}
+
+func (m *member) publishOn(t testing.TB, name string, over *core.Transport) {
+	t.Helper()
+	if _, err := m.Publish(core.PublishRequest{Name: name, Transport: over.ID(), Tracks: tracksOf(over.ID())}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -246,4 +251,30 @@ func TestTalkingIsWhatOthersHear(t *testing.T) {
 			t.Errorf("%s: told %v, want %v", s.what, got, s.want)
 		}
 	}
+}
+
+// TestOneselfIsNotInOnesMix: over whichever transport one speaks.
+func TestOneselfIsNotInOnesMix(t *testing.T) {
+	h := newHouse(t, nil)
+	ada := h.member(t, "ada", core.ModeTalk)
+	ada.hear(t, 100, false)
+	up := ada.transport(t)
+	own := func(what string, want ...media.TransportID) {
+		t.Helper()
+		h.engine.mu.Lock()
+		defer h.engine.mu.Unlock()
+		for key, rec := range h.engine.rooms {
+			if key.to == ada.line.ID() && !slices.Equal(rec.Own, want) {
+				t.Errorf("%s: own transports %v, want %v", what, rec.Own, want)
+			}
+		}
+	}
+	ada.publishOn(t, "mic", up)
+	own("speaks over another transport", up.ID())
+	ada.publishOn(t, "second", ada.line)
+	own("and over the one it hears on", up.ID())
+	if err := ada.Unpublish("mic"); err != nil {
+		t.Fatal(err)
+	}
+	own("speaks over that only")
 }

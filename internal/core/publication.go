@@ -86,7 +86,7 @@ func (p *Participant) publish(r *PublishRequest) (info PublicationInfo, routes m
 		transport: r.Transport, tracks: slices.Clone(r.Tracks), muted: map[media.Kind]bool{}}
 	p.publications = append(p.publications, pub)
 	p.room.tell(TrackPublished{Room: p.room.id, Publication: pub.info(), Participant: p.info()}, p)
-	routes = p.room.withVoices(media.Routes{Room: p.room.id.media()}, p)
+	routes = p.room.withOwnMix(p.room.withVoices(media.Routes{Room: p.room.id.media()}, p), p)
 	if pub.has(media.Video) {
 		routes = p.room.withPictures(routes)
 	}
@@ -261,7 +261,7 @@ func (r *Room) unpublish(pub *publication) media.Routes {
 	r.tell(TrackUnpublished{Room: r.id, Publication: pub.info(), Participant: p.info()}, p)
 	p.sounding = p.sounding && slices.ContainsFunc(p.publications, func(o *publication) bool { return o.has(media.Audio) })
 	routes := r.settleTalking(p, withoutVoices(r.routesFor(lost), pub))
-	return r.withPictures(routes)
+	return r.withPictures(r.withOwnMix(routes, p))
 }
 
 // addSubscription enters a subscription everywhere. Callers hold r.mu.

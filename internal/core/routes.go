@@ -33,6 +33,11 @@ func (r *Room) reception(to media.TransportID) media.Reception {
 			continue
 		}
 		rec.Mix = max(rec.Mix, p.mix.volume)
+		for _, pub := range p.publications {
+			if pub.transport != to && !slices.Contains(rec.Own, pub.transport) {
+				rec.Own = append(rec.Own, pub.transport)
+			}
+		}
 		if track, ok := r.speaker(p); ok && p.mix.video && !slices.Contains(rec.Forward, track) {
 			rec.Forward = append(rec.Forward, track)
 		}
@@ -72,10 +77,21 @@ func (r *Room) routesAround(p *Participant) media.Routes {
 		touched = append(touched, s)
 	}
 	routes := r.withVoices(r.routesFor(touched), p)
-	if p.mix != nil && !slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == p.mix.transport }) {
-		routes.Receptions = append(routes.Receptions, r.reception(p.mix.transport))
+	return r.withPictures(r.withOwnMix(routes, p))
+}
+
+// withOwnMix adds to routes what the participant hears of the mix, whose own
+// voice may come another way now. Callers hold r.mu.
+func (r *Room) withOwnMix(routes media.Routes, p *Participant) media.Routes {
+	if p.mix == nil || slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == p.mix.transport }) {
+		return routes
 	}
-	return r.withPictures(routes)
+	if routes.Revision == 0 {
+		r.revision++
+		routes.Revision = r.revision
+	}
+	routes.Receptions = append(routes.Receptions, r.reception(p.mix.transport))
+	return routes
 }
 
 // withVoices adds to routes what of a participant is in the mix. Callers hold

@@ -216,10 +216,14 @@ type Reception struct {
 	// of its kind that the peer receives on, in order.
 	Forward []TrackID `json:"forward,omitempty"`
 	// Mix is how loud the transport hears the mix of the room, in percent; 0 is
-	// not at all. Tracks of the transport itself are not in it, and a track
-	// that reaches it from several rooms is in it once, as loud as the loudest.
-	// A mix takes the first audio line before anything forwarded does.
+	// not at all. Tracks of the transport itself and of those in Own are not in
+	// it, and a track that reaches it from several rooms is in it once, as loud
+	// as the loudest. A mix takes the first audio line before anything forwarded
+	// does.
 	Mix int `json:"mix,omitempty"`
+	// Own are further transports over which whoever hears the mix speaks. What
+	// one room says counts for the mix of all.
+	Own []TransportID `json:"own,omitempty"`
 	// Data lists transports whose data channel messages are passed on to this
 	// one.
 	Data []TransportID `json:"data,omitempty"`

@@ -17,6 +17,7 @@ type Hearing struct {
 // while a frame for it is handed over.
 type Listener struct {
 	transport media.TransportID
+	own       []media.TransportID // others of whoever listens
 	hears     []*room
 	terms     []term // what is audible now, in the order of Mixer.live
 	blend     *blend // nil: hears nobody
@@ -90,6 +91,19 @@ func (m *Mixer) Hear(l *Listener, hearings []Hearing) {
 		m.abandon(r)
 	}
 	m.dirty = true
+}
+
+// SetOwn names further transports whose tracks are never in the listener's mix.
+// The slice is kept.
+func (m *Mixer) SetOwn(l *Listener, transports []media.TransportID) {
+	if !slices.Equal(l.own, transports) {
+		l.own, m.dirty = transports, true
+	}
+}
+
+// owns tells whether a transport is the listener's own.
+func (l *Listener) owns(t media.TransportID) bool {
+	return t == l.transport || slices.Contains(l.own, t)
 }
 
 // step moves the listener's media time on to the next frame: by one frame within

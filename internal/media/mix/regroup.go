@@ -64,7 +64,7 @@ func (m *Mixer) gather() {
 		}
 		for _, f := range t.feeds {
 			for _, e := range f.room.listeners {
-				if l := e.listener; l.transport != t.transport {
+				if l := e.listener; !l.owns(t.transport) {
 					if len(l.terms) == 0 {
 						w.touched = append(w.touched, l)
 					}
