@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,10 +17,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"switchboard/internal/app"
-	"switchboard/internal/auth"
 	"switchboard/internal/config"
 	"switchboard/internal/observe"
-	"switchboard/internal/store"
 )
 
 // version is set by the linker.
@@ -33,7 +30,7 @@ const description = "A server for people who talk to each other: voice, video an
 type commands struct {
 	Serve       serveCommand    `cmd:"" help:"Run the server until it is told to stop (SIGTERM, Ctrl-C)."`
 	CheckConfig checkCommand    `cmd:"" name:"check-config" help:"Say what is wrong with the configuration, and exit with status 1 if anything is."`
-	User        userCommands    `cmd:"" help:"Make users, and change their passwords."`
+	User        userCommands    `cmd:"" help:"Make users, change their passwords, and say what they may do."`
 	Omikron     omikronCommands `cmd:"" help:"Make users of home servers (Iotas)."`
 	Version     versionCommand  `cmd:"" help:"Print the version."`
 }
@@ -192,65 +189,6 @@ func addResidents(s *settings, out io.Writer, all []app.Resident) error {
 		return fmt.Errorf("made %d of %d users; the next one, %q: %w", made, len(all), all[made].Name, err)
 	}
 	_, err = fmt.Fprintf(out, "Made %d of %d users.\n", made, len(all))
-	return err
-}
-
-type userCommands struct {
-	Add    userAddCommand    `cmd:"" help:"Make a user. The password is asked for, or read from standard input."`
-	Passwd userPasswdCommand `cmd:"" help:"Give a user another password. It is asked for, or read from standard input."`
-}
-
-type userAddCommand struct {
-	settings
-	User  string `arg:"" help:"Name to log in with."`
-	Realm string `placeholder:"REALM" help:"Realm of the user. Without it, the one that every server has."`
-	Name  string `placeholder:"TEXT" help:"Name to show to others."`
-}
-
-// Run makes the user. A server that runs knows them at once.
-func (c *userAddCommand) Run(out io.Writer) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	password, err := auth.ReadPassword(os.Stdin, os.Stderr)
-	if err != nil {
-		return err
-	}
-	u := store.User{Realm: c.Realm, ID: c.User, Name: c.Name}
-	if err := app.AddUser(context.Background(), cfg, u, password); err != nil {
-		if errors.Is(err, store.ErrConflict) {
-			return fmt.Errorf("there is a user %q already", c.User)
-		}
-		return err
-	}
-	_, err = fmt.Fprintf(out, "User %s can log in now.\n", c.User)
-	return err
-}
-
-type userPasswdCommand struct {
-	settings
-	User  string `arg:"" help:"Name that the user logs in with."`
-	Realm string `placeholder:"REALM" help:"Realm of the user. Without it, the one that every server has."`
-}
-
-// Run changes the password. A server that runs takes only the new one at once.
-func (c *userPasswdCommand) Run(out io.Writer) error {
-	cfg, err := c.load()
-	if err != nil {
-		return err
-	}
-	password, err := auth.ReadPassword(os.Stdin, os.Stderr)
-	if err != nil {
-		return err
-	}
-	if err := app.SetPassword(context.Background(), cfg, c.Realm, c.User, password); err != nil {
-		if errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("there is no user %q", c.User)
-		}
-		return err
-	}
-	_, err = fmt.Fprintf(out, "User %s has a new password.\n", c.User)
 	return err
 }
 

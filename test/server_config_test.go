@@ -53,6 +53,9 @@ func TestCommandLine(t *testing.T) {
 		"a user without a name":  {[]string{"user", "add"}, 80, []string{"expected \"<user>\""}},
 		"no such user":           {[]string{"user", "passwd", "-d", dir, "nobody"}, 1, []string{`no user "nobody"`}},
 		"a password too short":   {[]string{"user", "add", "-d", dir, "ada"}, 1, []string{"fewer than"}},
+		"users out of the box":   {[]string{"user", "list", "-d", dir}, 0, []string{"default\tcapcom\tCharlie\tcapcom,observer\n"}},
+		"no such role":           {[]string{"user", "role", "add", "-d", dir, "capcom", "nobody"}, 1, []string{"no such role", "nobody"}},
+		"a user of no role":      {[]string{"user", "add", "-d", dir, "bea", "--role", "nobody"}, 1, []string{"no such role: nobody"}},
 		"no command":             {nil, 80, []string{"expected one of"}},
 	}
 	for name, test := range tests {
@@ -60,7 +63,7 @@ func TestCommandLine(t *testing.T) {
 			command := exec.Command(binary(t), test.args...)
 			command.Dir = dir
 			command.Stdin = strings.NewReader("short\n")
-			if name == "no such user" {
+			if name == "no such user" || name == "a user of no role" {
 				command.Stdin = strings.NewReader("long enough\n")
 			}
 			out, _ := command.CombinedOutput() // the code says

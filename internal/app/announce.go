@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"net"
 	"strings"
 
+	"switchboard/internal/store/demo"
 	pages "switchboard/internal/web"
 )
 
@@ -38,6 +40,10 @@ func (s *server) announce() {
 		row("relay", s.Config.Media.TURN.Address+protocols(true))
 	}
 	row("data", s.Config.Data)
+	if operators := s.operators(context.Background()); len(operators) > 0 {
+		row("sign in", "as "+strings.Join(operators, ", "))
+		row("", "with the password "+demo.Password)
+	}
 	if !pages.Built() {
 		b.WriteString("The pages were not built into this binary; `make` does that.\n")
 	}

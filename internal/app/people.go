@@ -1,8 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
 
 	"switchboard/internal/auth"
@@ -24,9 +27,17 @@ func (s *server) openStore(ctx context.Context) error {
 	s.opened("the store", opened.Close)
 	s.health.Add("store", opened.Ready)
 	if seeded {
-		s.Log.Info("made demonstration rooms")
+		s.Log.Info("made demonstration rooms and users")
 	}
-	return nil
+	if private(s.Config) {
+		return nil
+	}
+	// Somebody who tried the server on one machine may open it to others later.
+	users, err := demo.Withdraw(ctx, opened, isPassword(ctx))
+	if len(users) > 0 {
+		s.Log.Warn("users of the demonstration have no password any more, since others can reach the server", "users", users)
+	}
+	return err
 }
 
 // openStore opens the database as the server and the command line both find it,
@@ -38,52 +49,80 @@ func openStore(ctx context.Context, c *config.Config) (opened store.Store, seede
 	if !c.Demo {
 		return opened, false, nil
 	}
-	if seeded, err = demo.Seed(ctx, opened); err != nil {
+	var hash func(string) (string, error)
+	if private(c) { // elsewhere a password that everybody knows lets everybody in
+		hash = func(password string) (string, error) {
+			return auth.NewHasher(auth.DefaultCost(), 1).Hash(ctx, password)
+		}
+	}
+	if seeded, err = demo.Seed(ctx, opened, hash); err != nil {
 		return nil, false, errors.Join(err, opened.Close())
 	}
 	return opened, seeded, nil
 }
 
+func isPassword(ctx context.Context) func(encoded, password string) (bool, error) {
+	return func(encoded, password string) (bool, error) {
+		right, _, err := auth.NewHasher(auth.DefaultCost(), 1).Check(ctx, encoded, password)
+		return right, err
+	}
+}
+
+// operators lists who can log in with the password of the demonstration.
+func (s *server) operators(ctx context.Context) []string {
+	if !private(s.Config) {
+		return nil
+	}
+	all := demo.Operators()
+	encoded, err := s.store.Password(ctx, core.DefaultRealm, all[0])
+	if err != nil || encoded == "" {
+		return nil
+	}
+	if known, err := isPassword(ctx)(encoded, demo.Password); err != nil || !known {
+		return nil
+	}
+	return all
+}
+
 // gate makes the place where people prove who they are.
 func (s *server) gate() (*auth.Gate, error) {
-	var tokens *auth.Tokens
-	if t := s.Config.Tokens; t.HS256Secret.IsSet() {
-		made, err := auth.NewTokens(auth.TokenOptions{Secret: []byte(t.HS256Secret.Reveal()), Issuer: t.Issuer, Audience: t.Audience})
+	tokens, err := tokens(s.Config.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	directories := map[string]*auth.LDAP{}
+	for _, c := range s.Config.LDAP {
+		realm := cmp.Or(c.Realm, core.DefaultRealm)
+		if directories[realm], err = directory(c); err != nil {
+			return nil, fmt.Errorf("directory of %s: %w", realm, err)
+		}
+	}
+	return auth.New(auth.Options{Store: s.store, Hasher: auth.NewHasher(auth.DefaultCost(), 0), Tokens: tokens, LDAP: directories,
+		LoginLifetime: s.Config.Logins.Lifetime, AuditLifetime: s.Config.Logins.AuditLifetime, Log: s.Log}), nil
+}
+
+// tokens makes what believes signed tokens, or nil.
+func tokens(c config.Tokens) (*auth.Tokens, error) {
+	if !c.Believed() {
+		return nil, nil
+	}
+	return auth.NewTokens(auth.TokenOptions{Secret: []byte(c.HS256Secret.Reveal()), KeysURL: c.KeysURL, Issuer: c.Issuer, Audience: c.Audience})
+}
+
+func directory(c config.LDAP) (*auth.LDAP, error) {
+	o := auth.LDAPOptions{URL: c.URL, StartTLS: c.StartTLS, AllowPlain: c.AllowPlain, UserDN: c.UserDN, Timeout: c.Timeout, AtOnce: c.Connections}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
 		if err != nil {
 			return nil, err
 		}
-		tokens = made
+		o.Roots = x509.NewCertPool()
+		if !o.Roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s holds no certificate", c.CAFile)
+		}
 	}
-	return auth.New(auth.Options{Store: s.store, Hasher: auth.NewHasher(auth.DefaultCost(), 0), Tokens: tokens, Log: s.Log}), nil
+	return auth.NewLDAP(o)
 }
 
 // openRooms opens the rooms that stay.
 func (s *server) openRooms(ctx context.Context) error { return s.hub.Load(ctx) }
-
-// AddUser creates a user, for the command line. A server that runs on the same
-// store knows the user at once.
-func AddUser(ctx context.Context, c *config.Config, u store.User, password string) error {
-	return withStore(ctx, c, func(st store.Store, h *auth.Hasher) error {
-		return auth.AddUser(ctx, st, h, core.Actor{}, u, password)
-	})
-}
-
-// SetPassword gives a user another password, for the command line.
-func SetPassword(ctx context.Context, c *config.Config, realm, user, password string) error {
-	return withStore(ctx, c, func(st store.Store, h *auth.Hasher) error {
-		return auth.SetPassword(ctx, st, h, core.Actor{}, realm, user, password)
-	})
-}
-
-// withStore opens the store for one thing to be done to it.
-func withStore(ctx context.Context, c *config.Config, f func(store.Store, *auth.Hasher) error) (err error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return err
-	}
-	st, _, err := openStore(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	return f(st, auth.NewHasher(auth.DefaultCost(), 1))
-}

@@ -54,7 +54,7 @@ func (s *server) kurento(terms socket.Terms) ([]dialect.Dialect, error) {
 	if err != nil {
 		return nil, fmt.Errorf("room creators: %w", err)
 	}
-	return []dialect.Dialect{kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: s.private(),
+	return []dialect.Dialect{kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: private(s.Config),
 		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, ICEServers: s.relays, SpeakerInterval: c.SpeakerInterval,
 		SpeakerThreshold: c.SpeakerThreshold, FilterParam: c.FilterParam, LoopbackRemote: c.LoopbackRemote, LoopbackAndLocal: c.LoopbackAndLocal})}, nil
 }
@@ -85,11 +85,11 @@ func circle(name string) core.Circle {
 
 // private tells whether only this machine can reach the server, at any address.
 // Where proxies are named, others reach it by way of them.
-func (s *server) private() bool {
-	if len(s.Config.TrustedProxies) > 0 {
+func private(c *config.Config) bool {
+	if len(c.TrustedProxies) > 0 {
 		return false
 	}
-	for _, l := range s.Config.Listen {
+	for _, l := range c.Listen {
 		if !l.Loopback() {
 			return false
 		}

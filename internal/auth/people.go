@@ -17,12 +17,13 @@ import (
 // MinPasswordRunes is how many characters a new password has at least.
 const MinPasswordRunes = 8
 
-// AddUser creates a user with a password and notes it in the audit log, in one
-// transaction. A user of a directory has none: then password must be empty. The
+// AddUser creates a user with a password, notes it in the audit log, and does what
+// else is given, in one transaction. A user of a directory has none: then password must be empty. The
 // default realm is made when it is missing. The user exists already:
 // [store.ErrConflict]; the realm does not: [store.ErrNotFound]; the user or the
 // password cannot be: an error that says why.
-func AddUser(ctx context.Context, s store.Store, h *Hasher, by core.Actor, u store.User, password string) error {
+func AddUser(ctx context.Context, s store.Store, h *Hasher, by core.Actor, u store.User, password string,
+	also ...func(tx store.Records) error) error {
 	if u.Realm == "" {
 		u.Realm = core.DefaultRealm
 	}
@@ -52,6 +53,11 @@ func AddUser(ctx context.Context, s store.Store, h *Hasher, by core.Actor, u sto
 		}
 		if err := tx.SetPassword(ctx, u.Realm, u.ID, encoded); err != nil {
 			return err
+		}
+		for _, f := range also {
+			if err := f(tx); err != nil {
+				return err
+			}
 		}
 		return note(ctx, tx, by, u.Realm, "user.create", u.ID)
 	})

@@ -173,9 +173,8 @@ func (c *Config) problems() Mistakes {
 	c.Dialects.Kurento.check(check)
 	c.Dialects.Calling.check(check)
 	c.Dialects.Omikron.check(check)
-	if secret := c.Tokens.HS256Secret; secret.IsSet() && len(secret.Reveal()) < minTokenSecret {
-		check.wrong("tokens.hs256_secret", "is shorter than %d bytes; make one by: openssl rand -hex 32", minTokenSecret)
-	}
+	c.Tokens.check(check)
+	c.checkLogins(check)
 	c.checkMedia(check)
 	c.checkTURN(check)
 	c.checkLimits(check)
@@ -225,7 +224,7 @@ func (c *Config) checkGuests(check *checker) {
 			check.wrong("dialects."+name+".access",
 				"is open: anybody may enter under any name, and other machines can reach %s. Write one of\n"+
 					"    allow_open_guests: true            if everybody who reaches it may enter\n"+
-					"    dialects.%s.access: token     to let in who brings a signed token (tokens.hs256_secret)\n"+
+					"    dialects.%s.access: token     to let in who brings a signed token (see tokens)\n"+
 					"    listen: 127.0.0.1:8080             to serve this machine only", l.Address, name)
 			break
 		}
@@ -292,8 +291,8 @@ func (c *Config) checkAccess(check *checker) {
 			continue
 		}
 		check.oneOf(path, access, AccessOpen, AccessToken, AccessOff)
-		if access == AccessToken && !c.Tokens.HS256Secret.IsSet() {
-			check.wrong(path, "is token, but no token is believed; set tokens.hs256_secret")
+		if access == AccessToken && !c.Tokens.Believed() {
+			check.wrong(path, "is token, but no token is believed; set tokens.hs256_secret or tokens.keys_url")
 		}
 	}
 }

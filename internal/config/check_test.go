@@ -6,9 +6,23 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"switchboard/internal/config"
 )
+
+func directory() config.LDAP {
+	return config.LDAP{URL: "ldaps://directory.example.org", UserDN: "uid=%s,dc=example,dc=org"}
+}
+
+// ldap has a directory with something changed.
+func ldap(change func(*config.LDAP)) func(*config.Config) {
+	return func(c *config.Config) {
+		d := directory()
+		change(&d)
+		c.LDAP = []config.LDAP{d}
+	}
+}
 
 // TestWhatIsRefused holds one row for each rule: what is changed, which option
 // the mistake names, and a part of what it says to do.
@@ -46,6 +60,17 @@ func TestWhatIsRefused(t *testing.T) {
 		"access":               {func(c *config.Config) { c.Dialects.Kurento.Access = "closed" }, "dialects.kurento.access", "open, token or off"},
 		"tokens of nobody":     {func(c *config.Config) { c.Dialects.Kurento.Access = "token" }, "dialects.kurento.access", "tokens.hs256_secret"},
 		"token secret":         {func(c *config.Config) { c.Tokens.HS256Secret = short }, "tokens.hs256_secret", "openssl"},
+		"keys by http":         {func(c *config.Config) { c.Tokens.KeysURL = "http://keys.example.org/jwks" }, "tokens.keys_url", "https"},
+		"login for ever":       {func(c *config.Config) { c.Logins.Lifetime = 0 }, "logins.lifetime", "1m"},
+		"audit log":            {func(c *config.Config) { c.Logins.AuditLifetime = -1 }, "logins.audit_lifetime", "0s"},
+		"directory":            {ldap(func(d *config.LDAP) { d.URL = "directory.example.org" }), "ldap[0].url", "ldaps://"},
+		"two directories":      {func(c *config.Config) { c.LDAP = []config.LDAP{directory(), directory()} }, "ldap[1].realm", "one directory"},
+		"passwords for all":    {ldap(func(d *config.LDAP) { d.URL = "ldap://directory.example.org" }), "ldap[0].url", "starttls"},
+		"TLS twice":            {ldap(func(d *config.LDAP) { d.StartTLS = true }), "ldap[0].starttls", "remove"},
+		"nobody's name":        {ldap(func(d *config.LDAP) { d.UserDN = "uid=ada" }), "ldap[0].user_dn", "%s"},
+		"directory's CA":       {ldap(func(d *config.LDAP) { d.CAFile = "none.pem" }), "ldap[0].ca_file", "none.pem"},
+		"patience":             {ldap(func(d *config.LDAP) { d.Timeout = time.Hour }), "ldap[0].timeout", "1m"},
+		"connections":          {ldap(func(d *config.LDAP) { d.Connections = -1 }), "ldap[0].connections", "default"},
 		"room creators":        {func(c *config.Config) { c.Dialects.Kurento.RoomCreators = "(" }, "dialects.kurento.room_creators", "regular expression"},
 		"no video":             {func(c *config.Config) { c.Dialects.Kurento.MaxVideoKbps = 0 }, "dialects.kurento.max_video_kbps", "30 or more"},
 		"speaker interval":     {func(c *config.Config) { c.Dialects.Kurento.SpeakerInterval = 0 }, "dialects.kurento.speaker_interval", "1 or more"},

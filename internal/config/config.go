@@ -53,6 +53,12 @@ type Config struct {
 	// Signed tokens, by which an application vouches for its users in dialects
 	// with `access: token`.
 	Tokens Tokens `yaml:"tokens"`
+	// How long those who have logged in are remembered, and what they did.
+	Logins Logins `yaml:"logins"`
+	// LDAP directories that check the passwords of users whose passwords are not
+	// kept here, one for each realm. Whom a directory lets in for the first time
+	// becomes a user; roles are given here.
+	LDAP []LDAP `yaml:"ldap"`
 	// WebRTC: where packets arrive and what is carried.
 	Media Media `yaml:"media"`
 	// How much one client, one room and the whole server may take. Whoever meets
@@ -221,13 +227,54 @@ type Calling struct {
 
 // Tokens says which signed tokens are believed.
 type Tokens struct {
-	// Shared secret of tokens signed with HS256, at least 32 bytes. Empty: no
+	// Shared secret of tokens signed with HS256, at least 32 bytes. Empty: no such
 	// token is believed.
 	HS256Secret Secret `yaml:"hs256_secret"`
+	// URL at which the signer publishes public keys as a JSON Web Key Set: https, or
+	// http on this machine. Keys are fetched again when a token names a new one.
+	// Empty: no token signed with a private key is believed.
+	KeysURL string `yaml:"keys_url"`
 	// What the claim `iss` must be. Empty: not looked at.
 	Issuer string `yaml:"issuer"`
 	// What the claim `aud` must contain. Empty: not looked at.
 	Audience string `yaml:"audience"`
+}
+
+// Believed tells whether any token is.
+func (t Tokens) Believed() bool { return t.HS256Secret.IsSet() || t.KeysURL != "" }
+
+// Logins says for how long people are remembered.
+type Logins struct {
+	// How long a client may log in again without the password (by what it was
+	// given at the last login) since then or since it last asked for more time.
+	Lifetime time.Duration `yaml:"lifetime"`
+	// How long the audit log is kept: logins, and every change that an
+	// administrator makes. 0: for ever.
+	AuditLifetime time.Duration `yaml:"audit_lifetime"`
+}
+
+// LDAP is one directory.
+type LDAP struct {
+	// Realm whose users it knows. Empty: the one that every server has.
+	Realm string `yaml:"realm"`
+	// `ldaps://host[:port]` or `ldap://host[:port]`.
+	URL string `yaml:"url"`
+	// Encrypt a connection to `ldap://` before anything is said on it.
+	StartTLS bool `yaml:"starttls"`
+	// Allow `ldap://` to another machine without encryption, so that whoever reads
+	// the network reads passwords.
+	AllowPlain bool `yaml:"allow_plain"`
+	// PEM file with the certificates that sign the directory's. Empty: those of
+	// the system.
+	CAFile string `yaml:"ca_file"`
+	// Name under which a user logs in to the directory, with `%s` where the user's
+	// id goes: `uid=%s,ou=people,dc=example,dc=org`.
+	UserDN string `yaml:"user_dn"`
+	// How long a login may wait for the directory; then the user is told that it is
+	// not possible now. 0: 5s.
+	Timeout time.Duration `yaml:"timeout"`
+	// Connections to the directory at one time. 0: 16.
+	Connections int `yaml:"connections"`
 }
 
 // Media says where WebRTC packets arrive and what is carried.

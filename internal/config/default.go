@@ -34,6 +34,7 @@ func Default() *Config {
 				Members: 32,
 			},
 		},
+		Logins: Logins{Lifetime: time.Hour},
 		Media: Media{
 			Address:     "127.0.0.1:7881",
 			TCP:         true,
