@@ -20,6 +20,7 @@ func TestWhoHearsWhom(t *testing.T) {
 	type place struct {
 		feeds []Feed
 		hears []Hearing
+		own   []media.TransportID
 	}
 	at := func(r media.RoomID, volume int) Hearing { return Hearing{r, Volume(volume)} }
 	into := func(r media.RoomID) Feed { return Feed{Room: r} }
@@ -29,29 +30,34 @@ func TestWhoHearsWhom(t *testing.T) {
 		want   map[string]map[string]float64 // who hears whom, in dB
 	}{
 		{"everybody but themself", map[string]place{
-			"ada": {[]Feed{into("x")}, []Hearing{at("x", 100)}},
-			"bob": {[]Feed{into("x")}, []Hearing{at("x", 100)}},
-			"cyd": {nil, []Hearing{at("x", 100)}},
+			"ada": {feeds: []Feed{into("x")}, hears: []Hearing{at("x", 100)}},
+			"bob": {feeds: []Feed{into("x")}, hears: []Hearing{at("x", 100)}},
+			"cyd": {hears: []Hearing{at("x", 100)}},
 		}, map[string]map[string]float64{"ada": {"bob": 0}, "bob": {"ada": 0}, "cyd": {"ada": 0, "bob": 0}}},
 		{"other rooms are not heard", map[string]place{
-			"ada": {[]Feed{into("x")}, nil},
-			"bob": {[]Feed{into("y")}, []Hearing{at("x", 100)}},
-			"cyd": {nil, []Hearing{at("y", 100)}},
+			"ada": {feeds: []Feed{into("x")}},
+			"bob": {feeds: []Feed{into("y")}, hears: []Hearing{at("x", 100)}},
+			"cyd": {hears: []Hearing{at("y", 100)}},
 		}, map[string]map[string]float64{"bob": {"ada": 0}, "cyd": {"bob": 0}}},
 		{"by two rooms once, at the louder volume", map[string]place{
-			"ada": {[]Feed{into("x"), into("y"), into("z")}, nil},
-			"bob": {nil, []Hearing{at("x", 70), at("y", 90), at("z", 10)}},
+			"ada": {feeds: []Feed{into("x"), into("y"), into("z")}},
+			"bob": {hears: []Hearing{at("x", 70), at("y", 90), at("z", 10)}},
 		}, map[string]map[string]float64{"bob": {"ada": -3}}},
 		{"each room at its volume", map[string]place{
-			"ada": {[]Feed{into("x")}, nil},
-			"bob": {[]Feed{into("y")}, nil},
-			"cyd": {nil, []Hearing{at("x", 50), at("y", 80)}},
-			"dan": {nil, []Hearing{at("x", 0), at("y", 100)}},
+			"ada": {feeds: []Feed{into("x")}},
+			"bob": {feeds: []Feed{into("y")}},
+			"cyd": {hears: []Hearing{at("x", 50), at("y", 80)}},
+			"dan": {hears: []Hearing{at("x", 0), at("y", 100)}},
 		}, map[string]map[string]float64{"cyd": {"ada": -15, "bob": -6}, "dan": {"bob": 0}}},
 		{"a quieter feed", map[string]place{
-			"ada": {[]Feed{{"x", Volume(80)}}, nil},
-			"bob": {nil, []Hearing{at("x", 90)}},
+			"ada": {feeds: []Feed{{"x", Volume(80)}}},
+			"bob": {hears: []Hearing{at("x", 90)}},
 		}, map[string]map[string]float64{"bob": {"ada": -9}}},
+		{"further transports of one's own", map[string]place{
+			"ada": {feeds: []Feed{into("x")}},
+			"bob": {hears: []Hearing{at("x", 100)}, own: []media.TransportID{"zoe", "ada"}},
+			"cyd": {hears: []Hearing{at("x", 100)}, own: []media.TransportID{"zoe"}},
+		}, map[string]map[string]float64{"cyd": {"ada": 0}}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := newTape()
@@ -61,6 +67,7 @@ func TestWhoHearsWhom(t *testing.T) {
 			for name, p := range row.places {
 				listeners[name] = s.AddListener(media.TransportID(name), 0)
 				s.Hear(listeners[name], p.hears)
+				s.SetOwn(listeners[name], p.own)
 				if p.feeds != nil {
 					talker := s.AddTalker(media.TrackID(name), media.TransportID(name))
 					s.Feed(talker, p.feeds)
