@@ -102,7 +102,7 @@ func (p *Participant) SetVolume(percent int) error {
 var errVolume = failure(Invalid, AboutValue, "a volume is a number from 0 to 100")
 
 // PushToTalk says whether the participant speaks into the room: from the first
-// call on they are heard in its mix only while it is on. The others are told.
+// call on they are heard only while it is on. The others are told.
 // Errors: Denied (may not talk), NotFound (not in the room).
 func (p *Participant) PushToTalk(on bool) error {
 	if err := p.here(); err != nil {
@@ -122,9 +122,13 @@ func (p *Participant) PushToTalk(on bool) error {
 	if changed {
 		p.room.tell(PushToTalkChanged{Room: p.room.id, Participant: p.info(), On: on}, p)
 	}
-	routes := media.Routes{Room: p.room.id.media()}
+	var routes media.Routes
 	if moved {
-		routes = p.room.settleTalking(p, p.room.withVoices(routes, p))
+		var forwarded []*subscription
+		for _, pub := range p.publications {
+			forwarded = append(forwarded, pub.receivers...)
+		}
+		routes = p.room.settleTalking(p, p.room.withVoices(p.room.routesFor(forwarded), p))
 	}
 	p.room.mu.Unlock()
 	p.room.hub.apply(routes)

@@ -106,6 +106,33 @@ func TestWhoTalksIsInTheMix(t *testing.T) {
 	want("closed", map[media.TrackID]media.Gate{})
 }
 
+// TestPushToTalkIsForEverybody: also for those who get the talker's own packets.
+func TestPushToTalkIsForEverybody(t *testing.T) {
+	h := newHouse(t, nil)
+	ada, bob := h.member(t, "ada", core.ModeTalk), h.member(t, "bob", core.ModeListen)
+	ada.publish(t)
+	if _, err := bob.Subscribe(core.SubscribeRequest{Participant: ada.ID(), Publication: "mic", Transport: bob.line.ID()}); err != nil {
+		t.Fatal(err)
+	}
+	receives := func(what string, want ...media.TrackID) {
+		t.Helper()
+		if diff := cmp.Diff(want, h.engine.receives(bob.line.ID())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	receives("never pressed", ada.sound(), ada.picture())
+	for _, on := range []bool{false, true, false} {
+		if err := ada.PushToTalk(on); err != nil {
+			t.Fatal(err)
+		}
+		if on {
+			receives("pressed", ada.sound(), ada.picture())
+		} else {
+			receives("let go", ada.picture())
+		}
+	}
+}
+
 func TestHearingAMix(t *testing.T) {
 	h := newHouse(t, nil)
 	ada := h.member(t, "ada", core.ModeListen)

@@ -51,7 +51,8 @@ func (r *Room) reception(to media.TransportID) media.Reception {
 			continue
 		}
 		for _, t := range pub.tracks {
-			if !pub.muted[t.Kind] && !s.off[t.Kind] {
+			silent := t.Kind == media.Audio && pub.participant.gate == media.GateClosed
+			if !silent && !pub.muted[t.Kind] && !s.off[t.Kind] {
 				rec.Forward = append(rec.Forward, t.ID)
 			}
 		}
