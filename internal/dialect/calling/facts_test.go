@@ -82,6 +82,64 @@ func TestEveryMessageIsPlayed(t *testing.T) {
 	}
 }
 
+// errorsOf is dossier 2.2: what can be wrong with each request besides its
+// fields.
+var errorsOf = map[string][]string{
+	"ping":               nil,
+	"remote_ping":        nil,
+	"remote_timeout":     nil,
+	"status":             nil,
+	"ns_subscribe":       {"User was already subscribed to that namespace"},
+	"ns_unsubscribe":     {"Namespace does not exist", "User was not subscribed to namespace"},
+	"ns_user_register":   {"User was already registered to that namespace"},
+	"ns_user_unregister": {"Namespace does not exist", "User was not registered to namespace"},
+	"ns_room_register":   {"Room does not exist", "Room was already registered to that namespace"},
+	"ns_room_unregister": {"Namespace does not exist", "Room does not exist", "Room was not registered to namespace"},
+	"room_join":          {"User is already in room"},
+	"room_leave":         notInside,
+	"room_peer_status":   notInside,
+	"room_peer_update":   notInside,
+	"room_status":        append([]string{"Status not in expected state"}, notInside...),
+	"room_peer_to":       append([]string{"Unknown recipient", "Recipient is pending"}, notInside...),
+	"invite_send":        {"Unknown recipient", "User is already in room"},
+	"invite_cancel":      {"Invalid invitation handle"},
+	"invite_accept":      {"Invalid invitation handle"},
+	"invite_deny":        {"Invalid invitation handle"},
+}
+
+var notInside = []string{"Room does not exist", "You are not in the room", "You are only invited to the room"}
+
+// TestEveryErrorIsPlayed looks for each error as the answer to each request that
+// can have it, and for each request with each fault of its fields.
+func TestEveryErrorIsPlayed(t *testing.T) {
+	line := regexp.MustCompile(`^(\w+)([<>]) +\{"type":"(\w+)".*"tid":([^,}]+)(?:,"error":"([^"]*)")?`)
+	played := map[string]bool{}
+	for _, text := range transcripts(t) {
+		asked := map[string]string{} // the last request of a client under an id
+		for l := range strings.Lines(strings.ReplaceAll(text, "\n\t", "")) {
+			m := line.FindStringSubmatch(l)
+			switch {
+			case m == nil:
+			case m[2] == ">":
+				asked[m[1]+m[4]] = m[3]
+			default:
+				played[asked[m[1]+m[4]]+": "+m[5]] = true
+			}
+		}
+	}
+	for request, texts := range errorsOf {
+		texts = append([]string{"", "Unexpected field in message"}, texts...)
+		if request != "ping" { // it has no fields
+			texts = append(texts, "Missing element in message", "Type mismatch in message")
+		}
+		for _, text := range texts {
+			if !played[request+": "+text] {
+				t.Errorf("in no transcript: %s answered with %q", request, text)
+			}
+		}
+	}
+}
+
 func transcripts(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.talk")
