@@ -268,8 +268,9 @@ func (x *Exchange) settle(p *person) {
 }
 
 // Ask passes a message to the device's home and remembers, by the request's id
-// (empty: nobody waits), who asked. Failures: NotFound (no home), Unavailable
-// (limits, or the home is behind with reading).
+// (empty: nobody waits), who asked. Failures: NotFound (no home), Conflict
+// (another device waits for an answer of that id), Unavailable (limits, or the
+// home is behind with reading).
 func (d *Device) Ask(id, kind string, body []byte) error {
 	d.x.mu.Lock()
 	defer d.x.mu.Unlock()
@@ -278,7 +279,11 @@ func (d *Device) Ask(id, kind string, body []byte) error {
 		return errNoHome
 	}
 	if id != "" {
-		if _, waiting := h.requests[id]; !waiting && len(h.requests) >= d.x.limits.RequestsPerHome {
+		r, waiting := h.requests[id]
+		switch {
+		case waiting && r.by != d && !r.by.gone:
+			return failure(Conflict, AboutRequest, "somebody else waits for an answer of that id")
+		case !waiting && len(h.requests) >= d.x.limits.RequestsPerHome:
 			h.forget()
 		}
 	}
@@ -318,29 +323,33 @@ func (h *Home) tidy() {
 
 var errNoHome = failure(NotFound, AboutParticipant, "the home server is not connected")
 
-// Asker returns the user who waits for an answer to a request and the kind of
-// it; false when nobody does.
+// Asker returns the user who asked what has this id and the kind of it; false
+// when nobody did who has no answer yet.
 func (h *Home) Asker(id string) (user, kind string, waiting bool) {
 	h.x.mu.Lock()
 	defer h.x.mu.Unlock()
 	r, waiting := h.requests[id]
-	if !waiting || r.by.gone {
+	if !waiting {
 		return "", "", false
 	}
 	return r.by.user, r.kind, true
 }
 
-// Answer gives the device that waits for it the answer to a request. Failures:
-// NotFound (nobody waits), Unavailable (the device is behind with reading).
+// Answer gives the device that waits for it the answer to a request. One for a
+// device that has gone meanwhile reaches nobody. Failures: NotFound (nobody
+// asked), Unavailable (the device is behind with reading).
 func (h *Home) Answer(id string, body []byte) error {
 	h.x.mu.Lock()
 	defer h.x.mu.Unlock()
 	r, waiting := h.requests[id]
-	if !waiting || r.by.gone {
+	if !waiting {
 		return failure(NotFound, AboutRequest, "nobody waits for this answer")
 	}
 	delete(h.requests, id)
 	h.tidy()
+	if r.by.gone {
+		return nil
+	}
 	return r.by.session.deliver(body)
 }
 

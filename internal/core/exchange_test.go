@@ -78,6 +78,34 @@ func TestAnswerReachesTheAskerOnly(t *testing.T) {
 	kindIs(t, served.Pass("bob", []byte("x")), core.NotFound)
 }
 
+// TestAnswerTooLate: an answer whose asker has gone is for nobody, not for the
+// user's other devices; and nobody can wait for the answer to another's request.
+func TestAnswerTooLate(t *testing.T) {
+	h, x := newExchange(t, core.DefaultExchangeLimits())
+	_, served := openHome(t, h, x, "h1", "ada", "bob")
+	_, laptop := enter(t, h, x, "ada", "h1")
+	phone, again := enter(t, h, x, "ada", "h1")
+	_, eve := enter(t, h, x, "bob", "h1")
+	if err := laptop.Ask("1", "list", []byte("what?")); err != nil {
+		t.Fatal(err)
+	}
+	kindIs(t, eve.Ask("1", "list", nil), core.Conflict)
+	laptop.Leave()
+	if user, _, asked := served.Asker("1"); user != "ada" || !asked {
+		t.Errorf("asker is %q, %v", user, asked)
+	}
+	if err := served.Answer("1", []byte("that")); err != nil {
+		t.Error(err)
+	}
+	hears(t, phone, "phone")
+	if err := laptop.Ask("2", "list", nil); core.KindOf(err) != core.NotFound {
+		t.Errorf("a device that has gone asks: %v", err)
+	}
+	if err := again.Ask("1", "list", nil); err != nil {
+		t.Errorf("an id that was answered: %v", err)
+	}
+}
+
 // TestHomeReplaced: a second home of the same id takes the users over, and what
 // the old one does late changes nothing.
 func TestHomeReplaced(t *testing.T) {
