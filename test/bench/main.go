@@ -28,6 +28,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "omikron" { // this program, as the tool of a row
+		if err := runOmikron(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench omikron:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	b := &bench{}
 	flag.StringVar(&b.binary, "binary", "bin/switchboard", "the server")
 	flag.IntVar(&b.runs, "runs", 3, "repetitions; medians are printed")
@@ -122,7 +129,7 @@ func rows() []row {
 			[]want{{"CPU a delivered message", "µs", perPacket, 12}, {"latency p99", "ms", p99, 0}}},
 		{"switchboard, 5000 idle connections", (*bench).ours, relay("kurento", "-n", "5000", "-size", "10", "-rate", "0", "-window", "1s"),
 			[]want{{"memory a connection", "KiB", perIdle, 16}}},
-	}, callingRows()...)
+	}, append(callingRows(), omikronRows()...)...)
 }
 
 func (b *bench) run(ctx context.Context, only string) error {
@@ -203,7 +210,7 @@ func (b *bench) loadtool(ctx context.Context) (string, error) {
 }
 
 // measure runs one row once, against a fresh server.
-func (b *bench) measure(ctx context.Context, r row, profile bool) (result, error) {
+func (b *bench) measure(ctx context.Context, r row, profile bool) (got result, err error) {
 	args := slices.Clone(r.args)
 	if !slices.Contains(args, "-window") {
 		args = append(args, "-window", b.window.String())
@@ -222,7 +229,13 @@ func (b *bench) measure(ctx context.Context, r row, profile bool) (result, error
 			defer func() { <-ended }()
 		}
 	}
-	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", "1", b.tool}, args...)...)
+	tool := b.tool
+	if args[0] == "omikron" {
+		if tool, err = os.Executable(); err != nil {
+			return result{}, err
+		}
+	}
+	cmd := exec.CommandContext(ctx, "taskset", append([]string{"-c", "1", tool}, args...)...)
 	if r.server == nil {
 		cmd = exec.CommandContext(ctx, b.tool, args...) // floor binds its child to a core itself
 	}
@@ -231,7 +244,6 @@ func (b *bench) measure(ctx context.Context, r row, profile bool) (result, error
 	if err != nil {
 		return result{}, fmt.Errorf("loadtool %s: %w", strings.Join(args, " "), err)
 	}
-	var got result
 	if err := json.Unmarshal(out, &got); err != nil {
 		return result{}, fmt.Errorf("loadtool said %q: %w", out, err)
 	}
@@ -294,6 +306,15 @@ func (b *bench) reference(ctx context.Context, command, path string) (*server, e
 
 // ours starts the server with limits that do not stand in the way.
 func (b *bench) ours(ctx context.Context) (*server, error) {
+	data, err := os.MkdirTemp(b.folder, "data")
+	if err != nil {
+		return nil, err
+	}
+	return b.start(ctx, data, "")
+}
+
+// start starts the server on a data folder, with more lines of configuration.
+func (b *bench) start(ctx context.Context, data, more string) (*server, error) {
 	at, err := free()
 	if err != nil {
 		return nil, err
@@ -306,10 +327,6 @@ func (b *bench) ours(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.MkdirTemp(b.folder, "data")
-	if err != nil {
-		return nil, err
-	}
 	file := filepath.Join(data, "bench.yaml")
 	text := fmt.Sprintf(`listen: [%q]
 data: %q
@@ -319,7 +336,7 @@ limits: {connections: 20000, connections_per_address: 20000, messages_per_second
 log: {level: warn}
 pprof: {address: %q}
 shutdown: {drain: 0s}
-`, at, data, media, pprof)
+%s`, at, data, media, pprof, more)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
