@@ -19,7 +19,8 @@ func (g *gate) passes(now time.Duration) bool {
 
 // Gate opens or closes a talker's push-to-talk gate. It opens at once, and with
 // the last 100 ms of what came before, since packets may overtake the signal; it
-// closes 100 ms later, and what came until then is played to its end.
+// closes 100 ms later, and what came until then is played to its end. Before the
+// first packet it closes at once.
 func (m *Mixer) Gate(t *Talker, open bool, now time.Duration) {
 	m.now = max(m.now, now)
 	if t.removed {
@@ -30,7 +31,10 @@ func (m *Mixer) Gate(t *Talker, open bool, now time.Duration) {
 	case open:
 		t.gate = gate{used: true, open: true}
 	case !t.gate.used || t.gate.open:
-		t.gate = gate{used: true, closes: m.now + tail}
+		t.gate = gate{used: true, closes: m.now}
+		if t.source.began {
+			t.gate.closes += tail
+		}
 	}
 	if open && !was && !t.open {
 		m.replay(t)

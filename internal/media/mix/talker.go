@@ -70,6 +70,9 @@ func (t *Talker) Track() media.TrackID { return t.track }
 // Transport returns the transport that the talker was added for.
 func (t *Talker) Transport() media.TransportID { return t.transport }
 
+// Told tells whether the talker's packets say how loud they are.
+func (t *Talker) Told() bool { return t.activity.told }
+
 // AddTalker adds a track of a transport; it feeds no room yet.
 func (m *Mixer) AddTalker(track media.TrackID, transport media.TransportID) *Talker {
 	number := slices.Index(m.numbers, false)

@@ -22,6 +22,8 @@ import (
 	"sync/atomic"
 
 	"switchboard/internal/media"
+	"switchboard/internal/media/mix"
+	"switchboard/internal/media/rtc/desk"
 	"switchboard/internal/media/rtc/forward"
 	"switchboard/internal/media/rtc/port"
 )
@@ -48,6 +50,8 @@ type Options struct {
 	// VideoCodecs are the codecs carried, the preferred first: "VP8", "H264",
 	// "VP9", "AV1". Empty means these four.
 	VideoCodecs []string
+	// AGC brings everybody who is mixed slowly to one loudness.
+	AGC bool
 	// Relay is the built-in TURN server; nil runs none.
 	Relay *RelayOptions
 }
@@ -70,6 +74,7 @@ type Engine struct {
 	codecs      []string
 	certificate *certificate
 	plane       *forward.Plane
+	desk        *desk.Desk
 	port        *port.Port
 	hosts       *hosts
 	relay       *relay // nil if there is none
@@ -107,9 +112,14 @@ func New(o Options, sink media.Sink) (*Engine, error) {
 		return nil, fmt.Errorf("start media: %w", err)
 	}
 	e.plane = forward.New(forward.Options{Log: e.log, Workers: o.Workers, Notify: notify{sink}})
+	if e.desk, err = desk.New(desk.Options{Log: e.log, Plane: e.plane, Notify: notify{sink}, Mix: mix.Options{AGC: o.AGC}}); err != nil {
+		e.plane.Close()
+		return nil, fmt.Errorf("start media: %w", err)
+	}
 	if e.port, err = port.Listen(port.Options{
 		Log: e.log, Address: o.Address, Sockets: o.Sockets, TCP: o.TCP, Clock: e.plane,
 	}); err != nil {
+		e.desk.Close()
 		e.plane.Close()
 		return nil, fmt.Errorf("start media: %w", err)
 	}
@@ -137,6 +147,7 @@ func (e *Engine) Open(id media.TransportID, o media.TransportOptions) (media.Tra
 	}
 	t := newTransport(e, id, o)
 	e.transports[id] = t
+	e.desk.Open(id, t.plane, o.Mix)
 	return t, nil
 }
 
@@ -145,6 +156,7 @@ func (e *Engine) forget(t *Transport) {
 	e.mu.Lock()
 	if e.transports[t.id] == t {
 		delete(e.transports, t.id)
+		e.desk.Forget(t.id) // under mu: the id may be in use again right behind
 	}
 	e.mu.Unlock()
 	e.bridges.forget(t)
@@ -164,9 +176,10 @@ func (e *Engine) Apply(r media.Routes) {
 		if t == nil {
 			continue
 		}
-		t.plane.SetReception(r.Room, r.Revision, reception.Forward)
+		t.plane.SetReception(r.Room, r.Revision, reception.Forward, reception.Mix > 0)
 		e.bridges.apply(r.Room, r.Revision, t, reception.Data)
 	}
+	e.desk.Apply(r)
 }
 
 // Close implements media.Engine.
@@ -188,6 +201,7 @@ func (e *Engine) Close() error {
 		err = e.relay.close()
 	}
 	err = errors.Join(err, e.port.Close())
+	e.desk.Close()
 	e.plane.Close()
 	return err
 }
@@ -207,6 +221,7 @@ func (n notify) Talking(t media.TransportID, track media.TrackID, talking bool) 
 // Counters are those of the engine as a whole.
 type Counters struct {
 	Transports int
+	Mix        mix.Counters
 	Port       port.Stats
 }
 
@@ -215,7 +230,7 @@ func (e *Engine) Counters() Counters {
 	e.mu.Lock()
 	n := len(e.transports)
 	e.mu.Unlock()
-	return Counters{Transports: n, Port: e.port.Stats()}
+	return Counters{Transports: n, Mix: e.desk.Counters(), Port: e.port.Stats()}
 }
 
 var errEnded = fmt.Errorf("transport ended: %w", context.Canceled)

@@ -76,6 +76,7 @@ type peer struct {
 	waits    bool
 	received map[webrtc.RTPCodecType]*atomic.Int64
 	keys     atomic.Int64 // key frames asked of us
+	ear      ear
 }
 
 // newPeer makes a peer that ends with the test.
@@ -147,8 +148,12 @@ func newPeer(t testing.TB, o peerOptions) *peer {
 	})
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		for {
-			if _, _, err := track.ReadRTP(); err != nil {
+			packet, _, err := track.ReadRTP()
+			if err != nil {
 				return
+			}
+			if track.Kind() == webrtc.RTPCodecTypeAudio {
+				p.ear.take(packet)
 			}
 			p.received[track.Kind()].Add(1)
 		}

@@ -96,7 +96,7 @@ func newTransport(e *Engine, id media.TransportID, o media.TransportOptions) *Tr
 	}
 	t.lines = map[lineKey]*agreedLine{}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	t.plane = e.plane.NewTransport(forward.TransportOptions{ID: id, CNAME: t.cname})
+	t.plane = e.plane.NewTransport(forward.TransportOptions{ID: id, CNAME: t.cname, Mix: o.Mix})
 	t.SetVideoKbps(o.VideoKbps)
 	t.data.transport = t
 	return t

@@ -41,7 +41,7 @@ func newCrowd(t testing.TB, n, workers int) *crowd {
 	for i := range n {
 		s := newPeer(t, plane, TransportOptions{ID: media.TransportID(fmt.Sprint(i))}, receivesAudio(), receivesVideo())
 		s.connect(Path{Socket: server, Addr: udp.NewAddr(listen(t, 4096).LocalAddr())})
-		s.SetReception("room", 1, []media.TrackID{"a", "v"})
+		s.SetReception("room", 1, []media.TrackID{"a", "v"}, false)
 		c.subs = append(c.subs, s)
 	}
 	settle(plane)

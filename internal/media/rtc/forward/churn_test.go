@@ -68,7 +68,7 @@ func churn(t *testing.T, plane *Plane, i int, round uint64) {
 	busy.Go(func() {
 		for n := range uint64(5) {
 			other := rand.IntN(6)
-			p.SetReception("r", round*10+n, []media.TrackID{id("v", other), id("a", other)})
+			p.SetReception("r", round*10+n, []media.TrackID{id("v", other), id("a", other)}, false)
 			p.RequestKeyframe()
 			p.Stats()
 			if n == 2 {

@@ -142,7 +142,7 @@ func (e *egress) reportAll(w *worker, now int64) {
 // that its sound and picture stay together; without any, by the newest packet.
 func (s *sender) appendReport(dst []byte, now int64) []byte {
 	at := mapping{s.at, s.timestamp}
-	if g := s.segment(s.newest); g != nil {
+	if g := s.segment(s.newest); g != nil && g.track != nil {
 		if m := g.track.clock.Load(); m != nil && !s.waiting {
 			at = mapping{m.at, m.timestamp + g.shift}
 		}

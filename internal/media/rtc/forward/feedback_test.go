@@ -154,11 +154,11 @@ func TestSenderReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(t, 2)
 		defer g.plane.Close()
-		g.sub.SetReception("r", 1, []media.TrackID{"a0", "v0"})
+		g.sub.SetReception("r", 1, []media.TrackID{"a0", "v0"}, false)
 		settle(g.plane)
 		g.pubs[0].send(append(g.videos[0].frame(true, 1), g.voices[0].voice())...)
 		time.Sleep(5 * time.Second)
-		g.sub.SetReception("r", 2, []media.TrackID{"a1", "v1"}) // what is sent now is shifted
+		g.sub.SetReception("r", 2, []media.TrackID{"a1", "v1"}, false) // what is sent now is shifted
 		begin := time.Now()
 		for i := range 120 {
 			p := append(g.videos[1].frame(i == 0, 1), g.voices[1].voice())
@@ -235,7 +235,7 @@ func TestBinding(t *testing.T) {
 		got := ""
 		for _, id := range []media.TrackID{"a", "b"} {
 			sub := newPeer(t, plane, TransportOptions{ID: "s"}, receivesAudio()).connect(Path{})
-			sub.SetReception("r", 1, []media.TrackID{id})
+			sub.SetReception("r", 1, []media.TrackID{id}, false)
 			settle(plane)
 			s := source{ssrc: row.ssrc, kind: row.kind, sequence: uint16(id[0])}
 			p := s.voice()
@@ -261,7 +261,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(t, 1)
 		defer g.plane.Close()
-		g.sub.SetReception("r", 1, []media.TrackID{"a0"})
+		g.sub.SetReception("r", 1, []media.TrackID{"a0"}, false)
 		settle(g.plane)
 		first := g.voices[0].voice()
 		g.pubs[0].send(first)

@@ -42,7 +42,7 @@ func newHostile(t *testing.T) *hostile {
 	h.lines = [][]Line{{a, v}, {a, plain}, {v}, nil}
 	h.sub = newPeer(t, h.plane, TransportOptions{ID: "sub"}, h.lines[0]...)
 	h.sub.connect(Path{Write: h.check})
-	h.sub.SetReception("r", 0, []media.TrackID{"a0", "v0"})
+	h.sub.SetReception("r", 0, []media.TrackID{"a0", "v0"}, false)
 	settle(h.plane)
 	return h
 }
@@ -119,9 +119,9 @@ func (h *hostile) step(b []byte) []byte {
 		case 0:
 			h.sub.SetLines(h.lines[int(head[3])%len(h.lines)])
 		case 1:
-			h.sub.SetReception("r", h.revision, []media.TrackID{"a1", "v1"})
+			h.sub.SetReception("r", h.revision, []media.TrackID{"a1", "v1"}, false)
 		case 2:
-			h.sub.SetReception("r", h.revision, []media.TrackID{"v0", "a0"})
+			h.sub.SetReception("r", h.revision, []media.TrackID{"v0", "a0"}, false)
 		case 3:
 			h.pub.tend(now)
 		}

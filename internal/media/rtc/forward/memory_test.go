@@ -36,7 +36,7 @@ func TestMemoryOfSubscriber(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.SetPath(Path{Socket: socket, Addr: udp.NewAddr(socket.LocalAddr())})
-		s.SetReception("r", 1, []media.TrackID{"a", "v"})
+		s.SetReception("r", 1, []media.TrackID{"a", "v"}, false)
 	}
 	each := (heap() - before) / n
 	t.Logf("%d bytes a subscriber", each)

@@ -33,6 +33,8 @@ type packet struct {
 	marker    bool
 	key       bool   // a key frame begins here
 	red       bool   // payload is RED, with blocks all of type inner
+	leveled   bool   // level was sent
+	level     uint8  // loudness (RFC 6464)
 	payload   []byte // without padding
 	primary   []byte // the primary block, if RED
 	elements  [maxElements]element
@@ -63,7 +65,7 @@ func (l *pool) packet(n int) *packet {
 		p = &packet{class: uint8(class), memory: make([]byte, classes[class])}
 	}
 	p.references.Store(1)
-	p.marker, p.key, p.red, p.count = false, false, false, 0
+	p.marker, p.key, p.red, p.leveled, p.count = false, false, false, false, 0
 	return p
 }
 

@@ -60,6 +60,8 @@ type Notify interface {
 type TransportOptions struct {
 	// ID is used in events and logs only.
 	ID media.TransportID
+	// Mix makes the first audio line carry what SendMixed brings, always.
+	Mix bool
 	// CNAME is the canonical name in our reports (RFC 3550 section 6.5.1), the
 	// one that the description gives our SSRCs. Empty: the ID.
 	CNAME string
@@ -91,6 +93,8 @@ type Plane struct {
 	closing chan struct{}
 	awake   chan struct{} // capacity 1: there is a transport again
 	late    atomic.Uint64 // packets given up because a worker was overloaded
+	tap     tap
+	mixes   mixes
 
 	receiving atomic.Pointer[[]*Transport] // those with tracks; replaced under mu
 
@@ -122,6 +126,7 @@ func New(o Options) *Plane {
 		wants:      make(map[media.TrackID]map[*Transport]struct{}),
 	}
 	p.receiving.Store(new([]*Transport))
+	p.tap.wake, p.tap.wanted = make(chan struct{}, 1), make(map[media.TrackID]struct{})
 	for i := range o.Workers {
 		p.workers = append(p.workers, newWorker(p, i))
 	}
@@ -159,6 +164,7 @@ func (p *Plane) Close() {
 		w.close()
 	}
 	p.running.Wait()
+	p.tap.close(&p.pool)
 	if n := p.late.Load(); n > 0 {
 		p.log.Warn("packets were given up under overload", "packets", n)
 	}
@@ -175,6 +181,7 @@ func (p *Plane) Kick() {
 	for _, w := range p.workers {
 		w.kick()
 	}
+	p.tap.kick()
 }
 
 // NewTransport adds a transport. It neither sends nor receives before

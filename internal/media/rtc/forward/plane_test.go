@@ -40,7 +40,7 @@ func TestForward(t *testing.T) {
 	var subs []*peer
 	for range 10 {
 		s := newPeer(t, plane, TransportOptions{ID: "sub"}, receivesAudio(), receivesVideo()).connect(Path{})
-		s.SetReception("room", 1, []media.TrackID{"a", "v"})
+		s.SetReception("room", 1, []media.TrackID{"a", "v"}, false)
 		subs = append(subs, s)
 	}
 	settle(plane)
@@ -85,7 +85,7 @@ func TestExtensions(t *testing.T) {
 	plane := newPlane(t, Options{Workers: 1})
 	pub := newPeer(t, plane, TransportOptions{ID: "pub"}, sendsAudio("a"), sendsVideo("v")).connect(Path{})
 	sub := newPeer(t, plane, TransportOptions{ID: "sub"}, receivesAudio(), receivesVideo()).connect(Path{})
-	sub.SetReception("room", 1, []media.TrackID{"v", "a"})
+	sub.SetReception("room", 1, []media.TrackID{"v", "a"}, false)
 	voice, picture := source{ssrc: 11, kind: 111}, source{ssrc: 22, kind: 96}
 	v, f := voice.voice(), picture.frame(true, 1)[0]
 	for _, e := range []struct {
@@ -135,7 +135,7 @@ func TestRED(t *testing.T) {
 		l := receivesAudio()
 		l.Codecs = row.codecs
 		sub := newPeer(t, plane, TransportOptions{ID: "sub"}, l).connect(Path{})
-		sub.SetReception("room", 1, []media.TrackID{"a"})
+		sub.SetReception("room", 1, []media.TrackID{"a"}, false)
 		settle(plane)
 		s := source{ssrc: 11, kind: 63, sequence: uint16(len(row.name)) * 10}
 		pub.send(s.packet(block, false))

@@ -221,7 +221,8 @@ func (t *Transport) accept(s *stream, p *packet, sequence uint16, payload, level
 		return
 	}
 	if len(level) > 0 && tr.level != 0 {
-		if talking, changed := tr.talking.hear(level[0]&0x7f, p.at); changed {
+		p.level, p.leveled = level[0]&0x7f, true
+		if talking, changed := tr.talking.hear(p.level, p.at); changed {
 			t.plane.notify.Talking(t.o.ID, tr.id, talking)
 		}
 	}

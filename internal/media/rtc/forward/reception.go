@@ -11,15 +11,17 @@ type reception struct {
 	room     media.RoomID
 	revision uint64
 	tracks   []media.TrackID
+	mix      bool
 }
 
 // SetReception says what the transport receives from a room: of all that was
-// said for the same room the newest revision counts. The tracks of all rooms,
+// said for the same room the newest revision counts. While any room says so, the
+// first audio line carries what SendMixed brings. The tracks of all rooms,
 // in the order in which the rooms came, without repetition, go to the lines we
 // send on: each to the next line of its kind. A track that is not known yet
 // takes its place when it appears on a transport of this plane. The plane keeps
 // the slice, which must not change any more.
-func (t *Transport) SetReception(room media.RoomID, revision uint64, tracks []media.TrackID) {
+func (t *Transport) SetReception(room media.RoomID, revision uint64, tracks []media.TrackID, mix bool) {
 	p := t.plane
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -34,7 +36,7 @@ func (t *Transport) SetReception(room media.RoomID, revision uint64, tracks []me
 		return
 	}
 	former := t.receptions[i].tracks
-	t.receptions[i].revision, t.receptions[i].tracks = revision, tracks
+	t.receptions[i].revision, t.receptions[i].tracks, t.receptions[i].mix = revision, tracks, mix
 	p.forget(t, former)
 	for _, r := range t.receptions { // a track may come from two rooms
 		for _, id := range r.tracks {
@@ -62,6 +64,11 @@ func (p *Plane) forget(t *Transport, ids []media.TrackID) {
 func (t *Transport) assign() {
 	taken := make(map[*sender]bool, len(t.senders))
 	seen := make(map[*track]bool, len(t.senders))
+	if t.mixes() {
+		if i := slices.IndexFunc(t.senders, func(s *sender) bool { return s.kind == media.Audio }); i >= 0 {
+			taken[t.senders[i]] = t.senders[i].carry()
+		}
+	}
 	for _, r := range t.receptions {
 		for _, id := range r.tracks {
 			tr := t.plane.tracks[id]
@@ -90,6 +97,9 @@ func (t *Transport) assign() {
 func (s *sender) follow(tr *track) {
 	t := s.transport
 	connected := t.started && t.reachable && !t.closed
+	if m := t.mixing.Load(); m != nil && m.sender == s {
+		t.mixing.Store(nil)
+	}
 	old := s.source.Load()
 	var v *variant
 	if tr != nil && connected {

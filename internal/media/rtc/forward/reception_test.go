@@ -68,13 +68,13 @@ func TestReception(t *testing.T) {
 		want string
 	}{
 		{"nothing was said", func() {}, ""},
-		{"one room", func() { g.sub.SetReception("r", 5, []media.TrackID{"v1", "a1"}) }, "1"},
-		{"an older revision", func() { g.sub.SetReception("r", 4, []media.TrackID{"a0"}) }, "1"},
-		{"the same revision", func() { g.sub.SetReception("r", 5, []media.TrackID{"a0"}) }, "1"},
-		{"another room has no line left", func() { g.sub.SetReception("q", 1, []media.TrackID{"a0"}) }, "1"},
+		{"one room", func() { g.sub.SetReception("r", 5, []media.TrackID{"v1", "a1"}, false) }, "1"},
+		{"an older revision", func() { g.sub.SetReception("r", 4, []media.TrackID{"a0"}, false) }, "1"},
+		{"the same revision", func() { g.sub.SetReception("r", 5, []media.TrackID{"a0"}, false) }, "1"},
+		{"another room has no line left", func() { g.sub.SetReception("q", 1, []media.TrackID{"a0"}, false) }, "1"},
 		{"another line", func() { g.sub.SetLines([]Line{receivesAudio(), receivesVideo(), second}) }, "01"},
-		{"the same track from two rooms", func() { g.sub.SetReception("q", 2, []media.TrackID{"a1"}) }, "1"},
-		{"a track nobody has", func() { g.sub.SetReception("q", 3, []media.TrackID{"x", "a2"}) }, "12"},
+		{"the same track from two rooms", func() { g.sub.SetReception("q", 2, []media.TrackID{"a1"}, false) }, "1"},
+		{"a track nobody has", func() { g.sub.SetReception("q", 3, []media.TrackID{"x", "a2"}, false) }, "12"},
 		{"it appears", func() { g.pubs[0].SetLines([]Line{sendsAudio("x")}) }, "01"},
 		{"it is on another transport already", func() {
 			g.pubs[1].SetLines([]Line{sendsAudio("a1"), {Kind: media.Audio, Track: "x", Codecs: []Codec{opus}}})
@@ -82,13 +82,16 @@ func TestReception(t *testing.T) {
 		{"it ends", func() { g.pubs[0].SetLines(nil) }, "12"},
 		{"a transport ends", func() { g.pubs[0].Close() }, "12"},
 		{"fewer lines", func() { g.sub.SetLines([]Line{receivesAudio()}) }, "1"},
-		{"a room is empty", func() { g.sub.SetReception("r", 6, nil) }, "2"},
+		{"a room is empty", func() { g.sub.SetReception("r", 6, nil, false) }, "2"},
 		{"no path", func() { g.sub.SetPath(Path{}) }, ""},
 		{"a path again", func() {
 			g.sub.SetPath(Path{Write: func(b []byte) error { g.sub.datagrams <- append([]byte(nil), b...); return nil }})
 		}, "2"},
 		{"the subscriber ends", func() { g.sub.Close() }, ""},
-		{"after the end", func() { g.sub.SetReception("r", 9, []media.TrackID{"a1"}); g.sub.SetLines([]Line{receivesAudio()}) }, ""},
+		{"after the end", func() {
+			g.sub.SetReception("r", 9, []media.TrackID{"a1"}, false)
+			g.sub.SetLines([]Line{receivesAudio()})
+		}, ""},
 	} {
 		step.do()
 		if got := g.speak(t); got != step.want {
@@ -105,7 +108,7 @@ func TestLoopback(t *testing.T) {
 	plane := newPlane(t, Options{})
 	out := receivesAudio()
 	p := newPeer(t, plane, TransportOptions{ID: "p"}, sendsAudio("a"), out).connect(Path{})
-	p.SetReception("r", 1, []media.TrackID{"a"})
+	p.SetReception("r", 1, []media.TrackID{"a"}, false)
 	settle(plane)
 	s := source{ssrc: 11, kind: 111}
 	v := s.voice()
@@ -142,7 +145,7 @@ func TestSwitchingIsContinuous(t *testing.T) {
 				}
 				g.sub.read(0)
 				revision++
-				g.sub.SetReception("r", revision, tracks)
+				g.sub.SetReception("r", revision, tracks, false)
 				settle(g.plane)
 				if next != current && next >= 0 {
 					fresh = true

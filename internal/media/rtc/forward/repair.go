@@ -42,7 +42,7 @@ func (w *worker) repair(s *sender, numbers []uint16) {
 	for _, n := range numbers {
 		number := s.newest + int64(int16(n-uint16(s.newest)))
 		g := s.segment(number)
-		if g == nil || number > s.newest {
+		if g == nil || g.track == nil || number > s.newest {
 			continue
 		}
 		p := g.track.cache.get(number - g.offset)

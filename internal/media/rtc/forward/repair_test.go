@@ -19,7 +19,7 @@ import (
 func watched(t *testing.T, g *stage, sub *peer) [][]byte {
 	t.Helper()
 	for i, id := range []media.TrackID{"v0", "v1"} {
-		sub.SetReception("r", uint64(i+1), []media.TrackID{id})
+		sub.SetReception("r", uint64(i+1), []media.TrackID{id}, false)
 		settle(g.plane)
 		for f := range 4 {
 			g.pubs[i].send(g.videos[i].frame(f == 0, 3)...)
@@ -113,7 +113,7 @@ func TestMissingIsAskedFor(t *testing.T) {
 		g := newStage(t, 1)
 		defer g.plane.Close()
 		pub, s := g.pubs[0], &g.videos[0]
-		g.sub.SetReception("r", 1, []media.TrackID{"v0"})
+		g.sub.SetReception("r", 1, []media.TrackID{"v0"}, false)
 		frame := s.frame(true, 8)
 		pub.send(append(append([]*rtp.Packet(nil), frame[:3]...), frame[6:]...)...) // 3, 4 and 5 are missing
 		pub.send(frame[5])                                                          // 5 was only overtaken

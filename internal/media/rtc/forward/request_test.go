@@ -51,7 +51,7 @@ func TestStormOfNewcomers(t *testing.T) {
 		var subs []*peer
 		for i := range 100 {
 			sub := newPeer(t, g.plane, TransportOptions{ID: media.TransportID(fmt.Sprint(i))}, receivesVideo()).connect(Path{})
-			sub.SetReception("r", 1, []media.TrackID{"v0"})
+			sub.SetReception("r", 1, []media.TrackID{"v0"}, false)
 			subs = append(subs, sub)
 			g.pubs[0].send(s.frame(false, 2)...)
 			time.Sleep(25 * time.Millisecond)
@@ -96,7 +96,7 @@ func TestNewcomerIsReplayed(t *testing.T) {
 			g.pubs[0].send(f...)
 			time.Sleep(10 * time.Millisecond)
 		}
-		g.sub.SetReception("r", 1, []media.TrackID{"v0"})
+		g.sub.SetReception("r", 1, []media.TrackID{"v0"}, false)
 		samePayloads(t, want, g.sub.read(60))
 		f := s.frame(false, 1)
 		g.pubs[0].send(f...)
@@ -119,7 +119,7 @@ func TestRequestsAreThrottled(t *testing.T) {
 		g := newStage(t, 1)
 		defer g.plane.Close()
 		asked := timed(g)
-		g.sub.SetReception("r", 1, []media.TrackID{"a0", "v0"})
+		g.sub.SetReception("r", 1, []media.TrackID{"a0", "v0"}, false)
 		g.pubs[0].RequestKeyframe() // nothing came yet: the first will be one
 		key := func() { g.pubs[0].send(g.videos[0].frame(true, 1)...) }
 		key()
@@ -151,7 +151,7 @@ func TestRequestIsRepeated(t *testing.T) {
 		defer g.plane.Close()
 		asked := timed(g)
 		g.pubs[0].send(g.videos[0].frame(false, 1)...)
-		g.sub.SetReception("r", 1, []media.TrackID{"v0"})
+		g.sub.SetReception("r", 1, []media.TrackID{"v0"}, false)
 		time.Sleep(time.Minute)
 		if n := len(asked()); n != keyframeTries {
 			t.Errorf("asked %d times, want %d", n, keyframeTries)
@@ -219,7 +219,7 @@ func TestH264BeginsOnce(t *testing.T) {
 		{Name: "H264", PayloadType: 103, ClockRate: 90000, Fmtp: "profile-level-id=42E034;packetization-mode=1"},
 	}
 	sub := newPeer(t, g.plane, TransportOptions{ID: "s"}, out).connect(Path{})
-	sub.SetReception("r", 1, []media.TrackID{"h"})
+	sub.SetReception("r", 1, []media.TrackID{"h"}, false)
 	got := sub.read(3)
 	samePayloads(t, frame, got)
 	if got[0].PayloadType != 103 {

@@ -51,7 +51,7 @@ type subscription struct {
 // segment is a stretch of our sequence numbers that came from one source in one
 // way, kept so that a packet of it can be sent again exactly as it was.
 type segment struct {
-	track   *track
+	track   *track // nil: it was made here and is not kept
 	variant *variant
 	epoch   uint32
 	first   int64 // extended sequence number
@@ -90,7 +90,7 @@ func (s *sender) begin(p *packet, sub *subscription, tr *track) bool {
 		first = s.transport.plane.firstNumber()
 		s.shift = 0
 	} else {
-		s.shift = s.timestamp + s.pause(p) - p.timestamp
+		s.shift = s.timestamp + s.pause(p.at, p.rate) - p.timestamp
 	}
 	s.waiting, s.from, s.offset = false, p.index, first-p.index
 	s.pasts[s.past%pastSegments] = segment{tr, sub.variant, p.epoch, first, s.offset, s.shift}
@@ -100,9 +100,9 @@ func (s *sender) begin(p *packet, sub *subscription, tr *track) bool {
 
 // pause is how far the timestamp moves on over a change of source: as time did,
 // but at least a little, since it must grow.
-func (s *sender) pause(p *packet) uint32 {
-	passed := max(p.at-s.at, 10e6)
-	return uint32(min(passed, 3600e9) / 1e3 * int64(p.rate) / 1e6)
+func (s *sender) pause(at int64, rate uint32) uint32 {
+	passed := max(at-s.at, 10e6)
+	return uint32(min(passed, 3600e9) / 1e3 * int64(rate) / 1e6)
 }
 
 // segment returns the one an extended sequence number belongs to, nil if it is

@@ -22,7 +22,7 @@ func TestSlowSubscriber(t *testing.T) {
 	}})
 	quick := newPeer(t, plane, TransportOptions{ID: "quick"}, receivesVideo()).connect(Path{})
 	for _, p := range []*peer{slow, quick} {
-		p.SetReception("r", 1, []media.TrackID{"v"})
+		p.SetReception("r", 1, []media.TrackID{"v"}, false)
 	}
 	settle(plane)
 	s := source{ssrc: 22, kind: 96}
@@ -70,10 +70,10 @@ func TestSoundPassesPictures(t *testing.T) {
 	for i := range watchers {
 		p := newPeer(t, plane, TransportOptions{ID: media.TransportID(fmt.Sprint(i))}, receivesVideo())
 		p.connect(Path{Write: func([]byte) error { return nil }})
-		p.SetReception("r", 1, []media.TrackID{"v"})
+		p.SetReception("r", 1, []media.TrackID{"v"}, false)
 	}
 	listener := newPeer(t, plane, TransportOptions{ID: "listener"}, receivesAudio()).connect(Path{})
-	listener.SetReception("r", 1, []media.TrackID{"a"})
+	listener.SetReception("r", 1, []media.TrackID{"a"}, false)
 	for step() {
 	}
 	pub.send(picture.frame(true, 8)...)
@@ -95,7 +95,7 @@ func TestKickShowsAll(t *testing.T) {
 	_, step := byHand(t, plane)
 	pub := newPeer(t, plane, TransportOptions{ID: "pub"}, sendsVideo("v")).connect(Path{})
 	sub := newPeer(t, plane, TransportOptions{ID: "sub"}, receivesVideo()).connect(Path{Write: func([]byte) error { return nil }})
-	sub.SetReception("r", 1, []media.TrackID{"v"})
+	sub.SetReception("r", 1, []media.TrackID{"v"}, false)
 	for step() {
 	}
 	s := source{ssrc: 22, kind: 96}
@@ -121,7 +121,7 @@ func TestOverload(t *testing.T) {
 		_, step := byHand(t, plane)
 		pub := newPeer(t, plane, TransportOptions{ID: "pub"}, sendsAudio("a")).connect(Path{})
 		sub := newPeer(t, plane, TransportOptions{ID: "sub"}, receivesAudio()).connect(Path{Write: func([]byte) error { return nil }})
-		sub.SetReception("r", 1, []media.TrackID{"a"})
+		sub.SetReception("r", 1, []media.TrackID{"a"}, false)
 		for step() {
 		}
 		s := source{ssrc: 11, kind: 111}
@@ -156,7 +156,7 @@ func TestBacklogIsBounded(t *testing.T) {
 		for range 100 {
 			p := newPeer(t, plane, TransportOptions{}, receivesVideo())
 			p.connect(Path{Write: func([]byte) error { return nil }})
-			p.SetReception("r", 1, []media.TrackID{"v"})
+			p.SetReception("r", 1, []media.TrackID{"v"}, false)
 		}
 		for step() {
 		}

@@ -19,6 +19,7 @@ type track struct {
 	table   atomic.Pointer[table]   // who it is sent to; replaced under Plane.mu
 	clock   atomic.Pointer[mapping] // nil before the publisher's first report
 	ssrc    atomic.Uint32           // of the media now, or as declared; 0 unknown
+	tapped  atomic.Bool             // written under Plane.mu
 
 	variants []*variant // of its subscriptions; guarded by Plane.mu
 	line     *Line      // replaced whole under Plane.mu and ingress.mu; either is enough to read
@@ -56,6 +57,9 @@ func newTrack(t *Transport, line *Line) *track {
 	tr.cache.pool, tr.cache.size = &t.plane.pool, audioSlots
 	if line.Kind == media.Video {
 		tr.cache.size = videoSlots
+	}
+	if _, tapped := t.plane.tap.wanted[tr.id]; tapped {
+		tr.tapped.Store(true)
 	}
 	empty := make(table, len(t.plane.workers))
 	tr.table.Store(&empty)
@@ -155,9 +159,14 @@ func (tr *track) take(p *packet, f *format, sequence uint16, recovered bool) {
 	tr.deliver(p)
 }
 
-// deliver queues p for the workers that have subscribers, and releases it.
+// deliver queues p for the workers that have subscribers and for the tap, and
+// releases it.
 func (tr *track) deliver(p *packet) {
 	plane := tr.owner.plane
+	if tr.tapped.Load() && tr.isOpus(p) {
+		p.references.Add(1)
+		plane.tap.push(item{tr, p}, &plane.pool)
+	}
 	for i, part := range *tr.table.Load() {
 		if len(part) > 0 {
 			p.references.Add(1)

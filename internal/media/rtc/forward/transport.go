@@ -27,6 +27,8 @@ type Transport struct {
 	known      []*sender // all there ever were
 	receptions []reception
 
+	mixing atomic.Pointer[mixing] // nil: no line carries what is made here; written under plane.mu
+
 	received, sent         counter
 	retransmitted, dropped atomic.Uint64
 	lost                   atomic.Uint64 // by tracks that have ended

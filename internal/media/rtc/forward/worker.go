@@ -56,14 +56,16 @@ type worker struct {
 	waiting atomic.Bool   // something is visible that the worker has not taken
 
 	mu     sync.Mutex
-	sound  queue    // guarded by mu
-	vision queue    // guarded by mu
-	orders []func() // guarded by mu
-	closed bool     // guarded by mu
+	sound  queue         // guarded by mu
+	vision queue         // guarded by mu
+	mixed  []*mixedBatch // guarded by mu
+	orders []func()      // guarded by mu
+	closed bool          // guarded by mu
 
 	// The rest belongs to the goroutine.
 	now      int64
 	audio    []item
+	made     []*mixedBatch
 	video    []item
 	next     int // of video
 	todo     []func()
@@ -182,10 +184,11 @@ func (w *worker) take() bool {
 		w.mu.Lock()
 		w.audio = w.sound.move(w.audio)
 		w.video = w.vision.move(w.video)
+		w.made, w.mixed = w.mixed, w.made[:0]
 		w.todo, w.orders = w.orders, w.todo[:0]
 		w.mu.Unlock()
 	}
-	return len(w.todo)+len(w.audio)+len(w.video)+len(w.rest) > 0
+	return len(w.todo)+len(w.audio)+len(w.made)+len(w.video)+len(w.rest) > 0
 }
 
 // work executes the orders, sends all sound, and a chunk of the pictures.
@@ -196,6 +199,7 @@ func (w *worker) work() {
 	}
 	w.todo = w.todo[:0]
 	w.sendSound()
+	w.sendMixed()
 	w.sendPictures()
 	w.flush()
 }
@@ -289,7 +293,10 @@ func (w *worker) discard() {
 	for _, i := range append(w.sound.items, w.vision.items...) {
 		w.plane.pool.release(i.packet, 1)
 	}
-	w.sound, w.vision = queue{}, queue{}
+	for _, b := range w.mixed {
+		w.plane.drop(b)
+	}
+	w.sound, w.vision, w.mixed = queue{}, queue{}, nil
 }
 
 // join begins a new subscription to video: from the newest key frame, if it is
