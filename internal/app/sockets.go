@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 
 	"switchboard/internal/config"
@@ -11,6 +12,7 @@ import (
 	"switchboard/internal/dialect"
 	"switchboard/internal/dialect/calling"
 	"switchboard/internal/dialect/kurento"
+	"switchboard/internal/dialect/openvocs"
 	"switchboard/internal/socket"
 )
 
@@ -32,6 +34,7 @@ func (s *server) dialects() ([]spoken, error) {
 		{s.Config.Dialects.Kurento.Access, s.Config.Dialects.Kurento.Origins, s.kurento},
 		{s.Config.Dialects.Calling.Access, s.Config.Dialects.Calling.Origins, s.calling},
 		{s.Config.Dialects.Omikron.Access, s.Config.Dialects.Omikron.Origins, s.omikron},
+		{s.Config.Dialects.Openvocs.Access, s.Config.Dialects.Openvocs.Origins, s.openvocs},
 	} {
 		if d.access == config.AccessOff {
 			continue
@@ -74,6 +77,20 @@ func carrier(name string) core.MediaPolicy {
 		return core.MediaServer
 	}
 	return core.MediaPeer
+}
+
+func (s *server) openvocs(socket.Terms) ([]dialect.Dialect, error) {
+	c := s.Config.Dialects.Openvocs
+	o := openvocs.Options{Hub: s.hub, Log: s.Log, Version: s.Version, Servers: c.Servers, PushToTalk: c.PushToTalk, MultiTalk: c.MultiTalk}
+	if c.Static != "" {
+		root, err := os.OpenRoot(c.Static) // nothing outside of it can be reached, by links neither
+		if err != nil {
+			return nil, fmt.Errorf("the web client's files: %w", err)
+		}
+		s.opened("the web client's files", root.Close)
+		o.Static = root.FS()
+	}
+	return []dialect.Dialect{openvocs.New(o)}, nil
 }
 
 func circle(name string) core.Circle {

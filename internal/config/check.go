@@ -173,6 +173,7 @@ func (c *Config) problems() Mistakes {
 	c.Dialects.Kurento.check(check)
 	c.Dialects.Calling.check(check)
 	c.Dialects.Omikron.check(check)
+	c.Dialects.Openvocs.check(check)
 	c.Tokens.check(check)
 	c.checkLogins(check)
 	c.checkMedia(check)
@@ -214,7 +215,7 @@ func (c *Config) checkGuests(check *checker) {
 		return
 	}
 	for _, name := range c.Dialects.names() {
-		if c.Dialects.access(name) != AccessOpen || name == "omikron" { // which lets in nobody whom its directory does not know
+		if c.Dialects.access(name) != AccessOpen || !hasGuests(name) {
 			continue
 		}
 		for _, l := range c.Listen {
@@ -283,10 +284,13 @@ func (d Dialects) access(name string) string {
 	return section.FieldByName("Access").String()
 }
 
+// hasGuests tells whether a dialect lets in whom nobody knows.
+func hasGuests(name string) bool { return name != "omikron" && name != "openvocs" }
+
 func (c *Config) checkAccess(check *checker) {
 	for _, name := range c.Dialects.names() {
 		path, access := "dialects."+name+".access", c.Dialects.access(name)
-		if name == "omikron" { // has no place for a token
+		if !hasGuests(name) { // everybody shows who they are, in the protocol's own way
 			check.oneOf(path, access, AccessOpen, AccessOff)
 			continue
 		}
@@ -308,6 +312,21 @@ func (k Kurento) check(check *checker) {
 	}
 	check.atLeast(path+"speaker_interval", int64(k.SpeakerInterval), 1)
 	check.oneOf(path+"filter_param", k.FilterParam, "hat", "marker")
+}
+
+func (d Openvocs) check(check *checker) {
+	const path = "dialects.openvocs."
+	check.origins(path+"origins", d.Origins)
+	if d.Static != "" {
+		if info, err := os.Stat(d.Static); err != nil || !info.IsDir() {
+			check.wrong(path+"static", "%q is no directory that can be read", d.Static)
+		}
+	}
+	for i, server := range d.Servers {
+		if u, err := url.Parse(server); err != nil || u.Scheme != "wss" && u.Scheme != "ws" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+			check.wrong(fmt.Sprintf("%sservers[%d]", path, i), "%q is no address such as wss://backup.example.org", server)
+		}
+	}
 }
 
 func (d Omikron) check(check *checker) {

@@ -136,6 +136,33 @@ type Dialects struct {
 	// `/ws/client/`, `/ws/iota/` and `/ws/call/`, as those of Tensamin speak it,
 	// with the directory that they ask at `/api/`.
 	Omikron Omikron `yaml:"omikron"`
+	// Voice loops for operations rooms at `/api`, as the web client and the
+	// administrators' client of openvocs speak it. Users, roles and loops are in the
+	// store.
+	Openvocs Openvocs `yaml:"openvocs"`
+}
+
+// Openvocs holds the options of the dialect of that name.
+type Openvocs struct {
+	// Who may use the dialect: `open` (whoever logs in as a user of the store or of
+	// its directory), or `off`. There are no guests.
+	Access string `yaml:"access"`
+	// Which web pages may connect by this dialect, as in `origins`, instead of
+	// that list. Empty: that list.
+	Origins Origins `yaml:"origins"`
+	// Directory with a copy of the web client (its `src/HTML`), to be served at
+	// `/app/`, `/components/`, `/css/`, `/extensions/`, `/fonts/`, `/images/`, `/lib/`
+	// and `/plugin/`, with the scripts `/config_vocs.js` and `/VERSION.js` made from
+	// this configuration. Empty: it is not served.
+	Static string `yaml:"static"`
+	// Further servers that the web client logs in to, to go on there when this one
+	// cannot be reached: addresses such as `wss://backup.example.org`.
+	Servers []string `yaml:"servers"`
+	// Whether the web client's button talks while it is held; otherwise it mutes
+	// and unmutes.
+	PushToTalk bool `yaml:"push_to_talk"`
+	// Whether users of the web client may talk in several loops at once.
+	MultiTalk bool `yaml:"multi_talk"`
 }
 
 // Kurento holds the options of the dialect of that name.

@@ -33,6 +33,10 @@ func Default() *Config {
 				Media:   MediaPeer,
 				Members: 32,
 			},
+			Openvocs: Openvocs{
+				Access:     AccessOpen,
+				PushToTalk: true,
+			},
 		},
 		Logins: Logins{Lifetime: time.Hour},
 		Media: Media{

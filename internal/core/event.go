@@ -128,6 +128,8 @@ type (
 		Reason      Reason        `json:"reason"`
 		// PushToTalk tells that they left with it pressed.
 		PushToTalk bool `json:"push_to_talk,omitempty"`
+		// Who is what they were like, without publications.
+		Who ParticipantInfo `json:"who"`
 	}
 	// TrackPublished tells the others of a new or changed publication.
 	TrackPublished struct {
@@ -171,6 +173,8 @@ type (
 		Participant ParticipantID `json:"participant"`
 		Name        string        `json:"name"`
 		Talking     bool          `json:"talking"`
+		// Who is what they are like.
+		Who ParticipantInfo `json:"who"`
 	}
 	// PushToTalkChanged tells the others that somebody pressed or let go of
 	// push-to-talk, whether they can be heard or not.
@@ -343,13 +347,13 @@ func dataWeight(data map[string][]byte) int {
 
 func (f ParticipantJoined) weight() int  { return len(f.Room) + f.Participant.weight() }
 func (f ParticipantChanged) weight() int { return len(f.Room) + f.Participant.weight() }
-func (f ParticipantLeft) weight() int    { return len(f.Room) + len(f.Name) + 32 }
+func (f ParticipantLeft) weight() int    { return len(f.Room) + len(f.Name) + f.Who.weight() + 32 }
 func (f TrackPublished) weight() int     { return len(f.Room) + f.Participant.weight() }
 func (f TrackUnpublished) weight() int   { return len(f.Room) + f.Participant.weight() }
 func (f RoomDataChanged) weight() int    { return len(f.Room) + dataWeight(f.Data) }
 func (f RoomClosed) weight() int         { return len(f.Room) + 32*len(f.Names) }
 func (f MessageSent) weight() int        { return len(f.Room) + len(f.FromName) + len(f.Type) + len(f.Body) }
-func (f TalkingChanged) weight() int     { return len(f.Room) + len(f.Name) + 32 }
+func (f TalkingChanged) weight() int     { return len(f.Room) + len(f.Name) + f.Who.weight() + 32 }
 func (f PushToTalkChanged) weight() int  { return len(f.Room) + f.Participant.weight() }
 func (f AnswerMade) weight() int         { return len(f.Answer.SDP) }
 func (f OfferMade) weight() int          { return len(f.SDP) }

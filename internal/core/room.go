@@ -210,7 +210,7 @@ func (r *Room) vacate(p *Participant, why Reason, told bool) media.Routes {
 	r.lately = slices.DeleteFunc(r.lately, func(o *Participant) bool { return o == p })
 	delete(r.names, p.name)
 	routes := r.routesWithout(p)
-	fact := ParticipantLeft{Room: r.id, Participant: p.id, Name: p.name, Reason: why, PushToTalk: p.gate == media.GateOpen}
+	fact := ParticipantLeft{Room: r.id, Participant: p.id, Name: p.name, Reason: why, PushToTalk: p.gate == media.GateOpen, Who: p.info()}
 	r.tell(fact, nil)
 	if !told {
 		p.session.post(newEvent(fact))

@@ -19,7 +19,7 @@ func (r *Room) settleTalking(p *Participant, routes media.Routes) media.Routes {
 		return routes
 	}
 	p.talking = on
-	r.tell(TalkingChanged{Room: r.id, Participant: p.id, Name: p.name, Talking: on}, nil)
+	r.tell(TalkingChanged{Room: r.id, Participant: p.id, Name: p.name, Talking: on, Who: p.info()}, nil)
 	if r.speak(p, on) {
 		return r.withPictures(routes)
 	}

@@ -79,3 +79,20 @@ func (r *Room) seat(s *Session, more int) {
 		delete(r.seats, s)
 	}
 }
+
+// Present returns who is in a room, in the order of joining; nobody where there
+// is no such room. Whoever calls it has made sure that those may know whom it is
+// told.
+func (h *Hub) Present(id RoomID) []ParticipantInfo {
+	r := h.existing(id)
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]ParticipantInfo, len(r.participants))
+	for i, p := range r.participants {
+		all[i] = p.info()
+	}
+	return all
+}
