@@ -116,14 +116,14 @@ func TestPagesCallEachOther(t *testing.T) {
 	}
 }
 
-// TestThroughTheServer puts two pages with rtc-lib and somebody with our own page into one room. The server carries the
-// media, and rtc-lib does not notice: to it everybody is a peer.
+// TestThroughTheServer puts two pages with rtc-lib and somebody with our own page, which speaks another dialect, into one
+// room. The server carries the media, as it was told to, and rtc-lib does not notice: to it everybody is a peer.
 func TestThroughTheServer(t *testing.T) {
 	page := serveRTCLib(t)
-	server, browser := startServer(t), startBrowser(t)
-	mia := visit(t, browser, server.address, "mia", "kiosk")
+	server, browser := startServer(t, "dialects.calling.media=server"), startBrowser(t)
 	ada, bob := connectRTCLib(t, browser, page, server.address, "ada"), connectRTCLib(t, browser, page, server.address, "bob")
 	must[string](ada.tab, `client.join("kiosk")`)
+	mia := visit(t, browser, server.address, "mia", "kiosk")
 	sees := func(who *tab, other, id string) {
 		t.Helper()
 		who.until("picture and sound of "+other, fmt.Sprintf("watch.flows(%[1]s, client.video(%[1]s), true)", quote(id)))
