@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -133,6 +134,43 @@ type omikronCommands struct {
 		Add    residentAddCommand    `cmd:"" help:"Make a user. The hash of the private key and the reset token are read from standard input, a line each."`
 		Import residentImportCommand `cmd:"" help:"Make users, of which a file has one in each line as a JSON object: user_id, username, iota_id, public_key, key_hash (of the private key), reset_token, display."`
 	} `cmd:"" help:"Make users of Iotas."`
+	Iota struct {
+		Secret iotaSecretCommand `cmd:"" help:"Give an Iota a secret that it has to show, or to answer challenges with, from now on. It is made and printed, or read from standard input with --read."`
+	} `cmd:"" help:"Secrets of Iotas."`
+}
+
+type iotaSecretCommand struct {
+	settings
+	ID     string `arg:"" help:"Id of the Iota, a UUID."`
+	Read   bool   `xor:"how" help:"Read the secret from standard input, one line, instead of making one."`
+	Remove bool   `xor:"how" help:"Take the secret away: the id alone is enough again, where legacy_iotas allows that."`
+}
+
+// Run keeps the secret. A server that runs knows it at once; an Iota that is
+// connected stays.
+func (c *iotaSecretCommand) Run(out io.Writer) error { return c.set(os.Stdin, out) }
+
+func (c *iotaSecretCommand) set(in io.Reader, out io.Writer) error {
+	secret, said := "", "The Iota has no secret any more."
+	switch {
+	case c.Read:
+		if _, err := fmt.Fscan(in, &secret); err != nil {
+			return fmt.Errorf("read the secret: %w", err)
+		}
+		said = "The Iota has this secret now."
+	case !c.Remove:
+		secret = rand.Text()
+		said = secret
+	}
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	if err := app.SetIotaSecret(context.Background(), cfg, c.ID, secret); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, said)
+	return err
 }
 
 type residentAddCommand struct {

@@ -36,6 +36,7 @@ func omikronFlags(data, address string, more ...string) []string {
 // each, who all know each other.
 type omikronTown struct {
 	t      *testing.T
+	data   string
 	server *process
 	socket string // ws://…/ws
 	homes  []*iota.Iota
@@ -44,8 +45,7 @@ type omikronTown struct {
 
 func omikronFound(t *testing.T) *omikronTown {
 	t.Helper()
-	data := t.TempDir()
-	v := &omikronTown{t: t}
+	v := &omikronTown{t: t, data: t.TempDir()}
 	var lines []byte
 	for home := 1; home <= 3; home++ {
 		for n := range 2 {
@@ -55,14 +55,14 @@ func omikronFound(t *testing.T) *omikronTown {
 			lines = append(append(lines, line...), '\n')
 		}
 	}
-	file := filepath.Join(data, "users.json")
+	file := filepath.Join(v.data, "users.json")
 	if err := os.WriteFile(file, lines, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(binary(t), "omikron", "user", "import", "-d", data, file).CombinedOutput(); err != nil || !strings.Contains(string(out), "Made 6 of 6 users") {
+	if out, err := exec.Command(binary(t), "omikron", "user", "import", "-d", v.data, file).CombinedOutput(); err != nil || !strings.Contains(string(out), "Made 6 of 6 users") {
 		t.Fatalf("%v: %s", err, out)
 	}
-	v.server = start(t, omikronFlags(data, "127.0.0.1:0")...)
+	v.server = start(t, omikronFlags(v.data, "127.0.0.1:0")...)
 	v.socket = "ws" + strings.TrimPrefix(v.server.page, "http") + "/ws"
 	for home := 1; home <= 3; home++ {
 		o := iota.Options{URL: v.socket + "/iota/", ID: omikronHome(home), Manner: iota.Manner(home - 1), Contacts: map[string][]string{}}
@@ -245,7 +245,7 @@ func TestOmikronComesBack(t *testing.T) {
 	<-v.server.ended
 	address := strings.TrimPrefix(v.server.page, "http://")
 	before, again := v.homes[0].Times(), v.homes[1].Times()
-	v.server = start(t, omikronFlags(v.server.command.Args[3], address)...)
+	v.server = start(t, omikronFlags(v.data, address)...)
 	eventually(t, "the homes to be back", func() bool { return v.homes[0].Times() > before && v.homes[1].Times() > again })
 	a, c = v.login(ada), v.login(cy)
 	if h := v.ask(a, "message_send", map[string]any{"receiver_id": cy, "content": "again"}); h.Type != "message" {
@@ -312,5 +312,27 @@ func TestOmikronCall(t *testing.T) {
 		if rest := c.Rest(); len(rest) > 0 {
 			t.Errorf("somebody was told besides: %v", rest)
 		}
+	}
+}
+
+// TestOmikronSecret gives an Iota a secret from the command line, while the
+// server runs: from then on its id alone is nothing.
+func TestOmikronSecret(t *testing.T) {
+	v := omikronFound(t)
+	out, err := exec.Command(binary(t), "omikron", "iota", "secret", "-d", v.data, omikronHome(1)).Output()
+	secret := strings.TrimSpace(string(out))
+	if err != nil || len(secret) < 20 {
+		t.Fatalf("the command said %q, %v", secret, err)
+	}
+	for _, shown := range []struct{ secret, want string }{{"", "error_invalid_secret"}, {"x", "error_invalid_secret"}, {secret, "identification_response"}} {
+		c, err := iota.Dial(v.waits(), v.socket+"/iota/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := v.ask(c, "identification", map[string]any{"iota_id": omikronHome(1), "iota_secret": shown.secret, "user_ids": v.users[0]})
+		if h.Type != shown.want {
+			t.Errorf("secret %q is answered with %s, want %s", shown.secret, h.Type, shown.want)
+		}
+		c.Close()
 	}
 }

@@ -19,7 +19,7 @@ func (s *server) omikron(terms socket.Terms) ([]dialect.Dialect, error) {
 	c := s.Config.Dialects.Omikron
 	return omikron.New(omikron.Options{Hub: s.hub, Exchange: core.NewExchange(s.hub, core.DefaultExchangeLimits()),
 		Directory: s.residents(), Linger: c.Linger, Media: carrier(c.Media), MostMembers: c.Members, Registration: c.Registration,
-		Origin: terms.Origin}), nil
+		LegacyClients: c.LegacyClients, LegacyIotas: c.LegacyIotas, Guard: auth.NewGuesses(), Origin: terms.Origin, Remote: s.sockets.Remote}), nil
 }
 
 // residents is the directory of users and Iotas, here or elsewhere.
@@ -33,7 +33,7 @@ func (s *server) residents() omikron.Directory {
 		client.CloseIdleConnections()
 		return nil
 	})
-	return &omikron.Remote{Client: client, URL: c.AuthURL, ID: c.AuthID.Reveal()}
+	return &omikron.Remote{Client: client, URL: c.AuthURL, ID: c.AuthID.Reveal(), Memory: newMemory(100_000)}
 }
 
 // records keeps the texts of a dialect's directory as documents of the default
@@ -99,4 +99,11 @@ func AddResidents(ctx context.Context, c *config.Config, all []Resident) (made i
 		return nil
 	})
 	return made, err
+}
+
+// SetIotaSecret gives an Iota another secret, "" none, for the command line.
+func SetIotaSecret(ctx context.Context, c *config.Config, iota, secret string) error {
+	return withStore(ctx, c, func(st store.Store, _ *auth.Hasher) error {
+		return omikron.NewEmbedded(records{st}).SetIotaSecret(ctx, iota, secret)
+	})
 }

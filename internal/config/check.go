@@ -338,6 +338,9 @@ func (d Omikron) check(check *checker) {
 	if u, err := url.Parse(d.AuthURL); d.AuthURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
 		check.wrong(path+"auth_url", "%q is no http or https URL", d.AuthURL)
 	}
+	if d.AuthURL != "" && !(d.LegacyClients && d.LegacyIotas) {
+		check.wrong(path+"auth_url", "an auth server elsewhere knows neither challenges nor secrets of Iotas; leave legacy_clients and legacy_iotas true, or use the directory here")
+	}
 	check.oneOf(path+"media", d.Media, MediaPeer, MediaServer)
 	check.atLeast(path+"members", int64(d.Members), 2)
 }

@@ -207,6 +207,13 @@ type Omikron struct {
 	// Which web pages may connect by this dialect and ask its directory, as in
 	// `origins`, instead of that list. Empty: that list.
 	Origins Origins `yaml:"origins"`
+	// Whether clients may identify by the hash of their private key, as all of
+	// 2025 do. Who has seen it once can use it again. Otherwise they have to
+	// answer a challenge.
+	LegacyClients bool `yaml:"legacy_clients"`
+	// Whether Iotas may identify by their id alone, as all of 2025 do. Otherwise
+	// each needs a secret, made by `switchboard omikron iota secret`.
+	LegacyIotas bool `yaml:"legacy_iotas"`
 	// Whether Iotas may register users by HTTP. Otherwise users are made by
 	// `switchboard omikron user add` and `import`.
 	Registration bool `yaml:"registration"`

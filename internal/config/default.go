@@ -29,9 +29,11 @@ func Default() *Config {
 				Media:    MediaPeer,
 			},
 			Omikron: Omikron{
-				Access:  AccessOff,
-				Media:   MediaPeer,
-				Members: 32,
+				Access:        AccessOff,
+				LegacyClients: true,
+				LegacyIotas:   true,
+				Media:         MediaPeer,
+				Members:       32,
 			},
 			Openvocs: Openvocs{
 				Access:     AccessOpen,

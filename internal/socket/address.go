@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// remote returns the address of the client of a request: of the peer or, where
+// Remote returns the address of the client of a request: of the peer or, where
 // that is a trusted proxy, of the last address in X-Forwarded-For that no
 // trusted proxy has. Earlier ones are the client's own words.
-func (s *Server) remote(r *http.Request) netip.Addr {
+func (s *Server) Remote(r *http.Request) netip.Addr {
 	peer := address(r.RemoteAddr)
 	if !s.trusts(peer) {
 		return peer

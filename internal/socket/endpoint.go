@@ -76,7 +76,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s := e.server
-	remote := s.remote(r)
+	remote := s.Remote(r)
 	place := placeOf(remote)
 	if why := s.admit(place); why != admitted {
 		e.refuse(w, why)

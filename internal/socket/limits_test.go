@@ -175,7 +175,7 @@ func TestAddressOfTheClient(t *testing.T) {
 	}
 	for _, test := range tests {
 		request := &http.Request{RemoteAddr: test.peer, Header: http.Header{"X-Forwarded-For": test.forwarded}}
-		if got := s.remote(request).String(); got != test.want {
+		if got := s.Remote(request).String(); got != test.want {
 			t.Errorf("%s, %v: %s, want %s", test.peer, test.forwarded, got, test.want)
 		}
 	}

@@ -26,7 +26,7 @@ func TestTranscripts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		groups := omikron.New(omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits()), Directory: everybody{}})
+		groups := omikron.New(omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits()), Directory: everybody{}, LegacyClients: true})
 		return talk.Server{Hub: hub, Access: core.AccessOpen, Dialects: append([]dialect.Dialect{
 			kurento.New(kurento.Options{Hub: hub, Access: core.AccessOpen}), calling.New(calling.Options{Hub: hub, Linger: -1})}, groups...)}
 	})
@@ -35,10 +35,12 @@ func TestTranscripts(t *testing.T) {
 // everybody is a directory in which all are who they say.
 type everybody struct{}
 
-func (everybody) Resident(_ context.Context, user, _ string) (omikron.Resident, error) {
+func (everybody) Resident(_ context.Context, user string, _ omikron.Proof) (omikron.Resident, error) {
 	return omikron.Resident{User: user, Name: "user " + user[:2]}, nil
 }
 
-func (everybody) Housed(_ context.Context, _, _ string, users []string) ([]string, error) {
+func (everybody) Housed(_ context.Context, _ string, _ omikron.Proof, users []string) ([]string, error) {
 	return users, nil
 }
+
+func (everybody) Salt(context.Context, string, string) (string, error) { return "", nil }

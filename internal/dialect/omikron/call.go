@@ -1,7 +1,6 @@
 package omikron
 
 import (
-	"context"
 	"encoding/json"
 
 	"switchboard/internal/core"
@@ -47,11 +46,11 @@ func stateIn(status []byte) callState {
 	return s
 }
 
-func (c *caller) identify(m *message) (func(context.Context) (core.Identity, error), []dialect.Frame) {
+func (c *caller) identify(m *message, challenged bool) (claim, []dialect.Frame) {
 	if c.call = m.user("call_id"); c.call == "" {
-		return nil, []dialect.Frame{reply(m, "error", "call_id is missing or no UUID", 2)}
+		return claim{}, []dialect.Frame{reply(m, "error", "call_id is missing or no UUID", 2)}
 	}
-	return c.prove(m, &c.who)
+	return c.claim(m, challenged, &c.who)
 }
 
 func (c *caller) identified(m *message) ([]dialect.Frame, bool) {
@@ -70,7 +69,7 @@ func (c *caller) identified(m *message) ([]dialect.Frame, bool) {
 			Participants: c.o.MostMembers, Secret: secret}})
 	if err != nil {
 		if core.KindOf(err) == core.Denied && about(err) == core.AboutValue {
-			return []dialect.Frame{refusal(m, err)}, false
+			return []dialect.Frame{c.refusal(m, err)}, false
 		}
 		return []dialect.Frame{reply(m, "error", err.Error(), 0)}, false
 	}

@@ -16,28 +16,37 @@ type client struct {
 	device *core.Device
 }
 
-func (c *client) identify(m *message) (func(context.Context) (core.Identity, error), []dialect.Frame) {
-	return c.prove(m, &c.who)
+func (c *client) identify(m *message, challenged bool) (claim, []dialect.Frame) {
+	return c.claim(m, challenged, &c.who)
 }
 
-// prove finds out whether a user is who they say; into is set before the
-// outcome is told.
-func (l *line) prove(m *message, into *Resident) (func(context.Context) (core.Identity, error), []dialect.Frame) {
-	user, key := m.user("user_id"), hash(m)
+// claim reads which user somebody wants to be; into is set before it is told
+// that they are.
+func (l *line) claim(m *message, challenged bool, into *Resident) (claim, []dialect.Frame) {
+	user, key := m.user("user_id"), ""
+	if !challenged {
+		key = hash(m)
+	}
+	refused := func(kind, why string) (claim, []dialect.Frame) {
+		return claim{}, []dialect.Frame{reply(m, kind, why, 2)}
+	}
 	switch {
 	case user == "":
-		return nil, []dialect.Frame{reply(m, "error_invalid_user_id", "user_id is missing or no UUID", 2)}
+		return refused("error_invalid_user_id", "user_id is missing or no UUID")
+	case challenged:
 	case key == "":
-		return nil, []dialect.Frame{reply(m, "error_invalid_private_key", "private_key_hash is missing or not 64 hex digits", 2)}
+		return refused("error_invalid_private_key", "private_key_hash is missing or not 64 hex digits")
+	case !l.o.LegacyClients:
+		return refused("error_invalid_private_key", "this server does not take a private_key_hash; ask for a challenge")
 	}
-	return func(ctx context.Context) (core.Identity, error) {
-		who, err := l.o.Directory.Resident(ctx, user, key)
+	return claim{name: "user " + user, user: user, proof: Proof{Secret: key}, prove: func(ctx context.Context, p Proof) (core.Identity, error) {
+		who, err := l.o.Directory.Resident(ctx, user, p)
 		if err != nil {
 			return core.Identity{}, err
 		}
 		*into = who
 		return core.Identity{Realm: l.o.Realm, User: who.User, Display: who.Name}, nil
-	}, nil
+	}}, nil
 }
 
 func (c *client) identified(m *message) ([]dialect.Frame, bool) {

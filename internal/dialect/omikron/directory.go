@@ -2,10 +2,6 @@ package omikron
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -84,31 +80,12 @@ var nameRule = regexp.MustCompile(`^[a-z0-9_]{1,15}$`)
 var (
 	errNoUser   = &core.Error{Kind: core.NotFound, Text: "there is no such user", Subject: core.AboutParticipant}
 	errWrongKey = &core.Error{Kind: core.Denied, Text: "the private key is not this user's", Subject: core.AboutPermission}
+	errSecret   = &core.Error{Kind: core.Denied, Text: "the iota_secret is not this Iota's", Subject: core.AboutValue}
 	errToken    = &core.Error{Kind: core.Denied, Text: "the reset token is not this user's", Subject: core.AboutPermission}
 	errTaken    = &core.Error{Kind: core.Conflict, Text: "that name or id is taken", Subject: core.AboutName}
 )
 
 func invalid(text string) error { return &core.Error{Kind: core.Invalid, Text: text} }
-
-// salted hashes a secret for keeping. What is hashed is the hash of a key or a
-// long random token already, so that a slow hash would add nothing.
-func salted(secret string) string {
-	var salt [16]byte
-	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
-	return hex.EncodeToString(salt[:]) + ":" + digest(salt[:], secret)
-}
-
-func digest(salt []byte, secret string) string {
-	sum := sha256.Sum256(append(append([]byte{}, salt...), secret...))
-	return hex.EncodeToString(sum[:])
-}
-
-// same compares a secret with a kept hash, in constant time.
-func same(kept, secret string) bool {
-	salt, want, _ := strings.Cut(kept, ":")
-	b, err := hex.DecodeString(salt)
-	return err == nil && want != "" && subtle.ConstantTimeCompare([]byte(digest(b, secret)), []byte(want)) == 1
-}
 
 func userRecord(user string) string { return "omikron/user/" + user }
 func nameRecord(name string) string { return "omikron/name/" + name }
@@ -148,13 +125,13 @@ func (d *Embedded) within(ctx context.Context, f func(Texts) error) error {
 }
 
 // Resident implements [Directory].
-func (d *Embedded) Resident(ctx context.Context, user, keyHash string) (who Resident, err error) {
+func (d *Embedded) Resident(ctx context.Context, user string, proof Proof) (who Resident, err error) {
 	err = d.within(ctx, func(tx Texts) error {
 		p, err := load(tx, user)
 		if err != nil {
 			return err
 		}
-		if !same(p.Key, keyHash) {
+		if !proof.proves(p.Key) {
 			return errWrongKey
 		}
 		who = Resident{User: p.User, Name: p.Name, Iota: p.Iota}
@@ -164,15 +141,15 @@ func (d *Embedded) Resident(ctx context.Context, user, keyHash string) (who Resi
 }
 
 // Housed implements [Directory].
-func (d *Embedded) Housed(ctx context.Context, iota, secret string, users []string) (housed []string, err error) {
+func (d *Embedded) Housed(ctx context.Context, iota string, proof Proof, users []string) (housed []string, err error) {
 	err = d.within(ctx, func(tx Texts) error {
 		housed = nil
 		kept, err := tx.Text(iotaRecord(iota))
 		if err != nil {
 			return err
 		}
-		if kept != "" && !same(kept, secret) {
-			return &core.Error{Kind: core.Denied, Text: "the iota_secret is not this Iota's", Subject: core.AboutValue}
+		if kept != "" && !proof.proves(kept) || kept == "" && !proof.empty() {
+			return errSecret
 		}
 		for _, u := range users {
 			p, err := load(tx, u)
@@ -187,6 +164,25 @@ func (d *Embedded) Housed(ctx context.Context, iota, secret string, users []stri
 		return nil
 	})
 	return housed, err
+}
+
+// Salt implements [Directory].
+func (d *Embedded) Salt(ctx context.Context, user, iota string) (salt string, err error) {
+	err = d.within(ctx, func(tx Texts) error {
+		var kept string
+		if user != "" {
+			p, err := load(tx, user)
+			if err != nil {
+				return err
+			}
+			kept = p.Key
+		} else if kept, err = tx.Text(iotaRecord(iota)); err == nil && kept == "" {
+			return invalid("this Iota has no secret to answer a challenge with")
+		}
+		salt, _, _ = strings.Cut(kept, ":")
+		return err
+	})
+	return salt, err
 }
 
 // SetIotaSecret gives an Iota a secret that it has to show from now on, as

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -42,15 +43,19 @@ func (w *web) register(mux *http.ServeMux) {
 	for _, path := range []string{"GET /api/get/private-key-hash/{user}", "GET /api/get/iota-id/{user}"} {
 		w.mount(mux, path, w.answer("", w.others))
 	}
-	mux.HandleFunc("OPTIONS /api/", func(rw http.ResponseWriter, r *http.Request) {
-		w.cors(rw, r)
-		rw.WriteHeader(http.StatusNoContent)
-	})
 }
 
-func (w *web) mount(mux *http.ServeMux, path string, h http.HandlerFunc) {
-	mux.HandleFunc(path, h)
-	mux.HandleFunc(path+"/{$}", h)
+// mount mounts an answer, and says to whoever asks first that it may be asked
+// for.
+func (w *web) mount(mux *http.ServeMux, pattern string, h http.HandlerFunc) {
+	_, path, _ := strings.Cut(pattern, " ")
+	for _, end := range []string{"", "/{$}"} {
+		mux.HandleFunc(pattern+end, h)
+		mux.HandleFunc("OPTIONS "+path+end, func(rw http.ResponseWriter, r *http.Request) {
+			w.cors(rw, r)
+			rw.WriteHeader(http.StatusNoContent)
+		})
+	}
 }
 
 // cors lets pages of allowed origins ask.
@@ -82,7 +87,7 @@ func (w *web) answer(kind string, f func(*http.Request, []member) ([]member, err
 		m := &message{kind: firstOf(kind, "success"), log: logged("", 0), data: data}
 		if err != nil {
 			text := "the directory cannot be asked now"
-			if core.KindOf(err) != 0 && core.KindOf(err) != core.Unavailable {
+			if core.KindOf(err) != 0 && (core.KindOf(err) != core.Unavailable || about(err) == core.AboutLimit) {
 				text = err.Error()
 			}
 			m = &message{kind: "error", log: logged(text, 2)}
@@ -124,7 +129,7 @@ func (w *web) profile(r *http.Request, _ []member) ([]member, error) {
 
 func (w *web) change(r *http.Request, f []member) ([]member, error) {
 	key := strings.ToLower(text(get(f, "private_key_hash")))
-	return nil, w.d.change(r.Context(), parseID(r.PathValue("user")), byKey(key), func(p *Profile) error {
+	return nil, w.edit(r, byKey(key), func(p *Profile) error {
 		for name, into := range map[string]*string{"username": &p.Name, "display": &p.Display, "avatar": &p.Avatar, "about": &p.About, "status": &p.Status} {
 			if raw := get(f, name); raw != nil {
 				if !isText(raw) {
@@ -136,6 +141,21 @@ func (w *web) change(r *http.Request, f []member) ([]member, error) {
 		p.Name = strings.ToLower(p.Name)
 		return nil
 	})
+}
+
+// edit changes the profile that the path names, unless there was too much
+// guessing.
+func (w *web) edit(r *http.Request, proof func(Profile) error, edit func(*Profile) error) error {
+	user := parseID(r.PathValue("user"))
+	return w.try(r, user, func() error { return w.d.change(r.Context(), user, proof, edit) })
+}
+
+func (w *web) try(r *http.Request, user string, try func() error) error {
+	var from netip.Addr
+	if w.o.Remote != nil {
+		from = w.o.Remote(r)
+	}
+	return w.o.try("user "+user, from, try)
 }
 
 func byKey(hash string) func(Profile) error {
@@ -155,7 +175,7 @@ func (w *web) changeField(r *http.Request, f []member) ([]member, error) {
 		return w.change(r, f)
 	}
 	token := text(get(f, "reset_token"))
-	return nil, w.d.change(r.Context(), parseID(r.PathValue("user")), func(p Profile) error {
+	return nil, w.edit(r, func(p Profile) error {
 		if !same(p.Reset, token) {
 			return errToken
 		}
@@ -200,7 +220,8 @@ func (w *web) complete(r *http.Request, f []member) ([]member, error) {
 }
 
 func (w *web) remove(r *http.Request, f []member) ([]member, error) {
-	return nil, w.d.Delete(r.Context(), parseID(r.PathValue("user")), text(get(f, "reset_token")))
+	user := parseID(r.PathValue("user"))
+	return nil, w.try(r, user, func() error { return w.d.Delete(r.Context(), user, text(get(f, "reset_token"))) })
 }
 
 // omikron says where to connect: here.

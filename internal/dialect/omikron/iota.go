@@ -25,18 +25,24 @@ type iotaSide struct {
 // mostProfiles bounds what one Iota can ask to serve.
 const mostProfiles = 10_000
 
-func (i *iotaSide) identify(m *message) (func(context.Context) (core.Identity, error), []dialect.Frame) {
-	home := m.user("iota_id")
+func (i *iotaSide) identify(m *message, challenged bool) (claim, []dialect.Frame) {
+	home, secret := m.user("iota_id"), m.text("iota_secret")
 	users := ids(get(m.data, "user_ids"))
+	refused := func(kind, why string) (claim, []dialect.Frame) {
+		return claim{}, []dialect.Frame{reply(m, kind, why, 2)}
+	}
 	switch {
 	case home == "":
-		return nil, []dialect.Frame{reply(m, "error", "iota_id is missing or no UUID", 2)}
+		return refused("error", "iota_id is missing or no UUID")
 	case len(users) > mostProfiles:
-		return nil, []dialect.Frame{reply(m, "error", "too many user_ids: at most "+strconv.Itoa(mostProfiles), 2)}
+		return refused("error", "too many user_ids: at most "+strconv.Itoa(mostProfiles))
+	case len(secret) > mostToken:
+		return refused("error_invalid_secret", "iota_secret can have at most 256 bytes")
+	case !i.o.LegacyIotas && !challenged && secret == "":
+		return refused("error_invalid_secret", "this server does not take an iota_id alone; send the iota_secret too, or ask for a challenge")
 	}
-	secret := m.text("iota_secret")
-	return func(ctx context.Context) (core.Identity, error) {
-		housed, err := i.o.Directory.Housed(ctx, home, secret, slices.DeleteFunc(slices.Clone(users), func(u string) bool { return parseID(u) == "" }))
+	return claim{name: "iota " + home, iota: home, proof: Proof{Secret: secret}, prove: func(ctx context.Context, p Proof) (core.Identity, error) {
+		housed, err := i.o.Directory.Housed(ctx, home, p, slices.DeleteFunc(slices.Clone(users), func(u string) bool { return parseID(u) == "" }))
 		if err != nil {
 			return core.Identity{}, err
 		}
@@ -53,7 +59,7 @@ func (i *iotaSide) identify(m *message) (func(context.Context) (core.Identity, e
 			}
 		}
 		return core.Identity{Realm: i.o.Realm, Guest: true}, nil
-	}, nil
+	}}, nil
 }
 
 // ids reads user_ids: one string with commas wherever (dossier 4.2), or an

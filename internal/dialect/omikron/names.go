@@ -20,7 +20,7 @@ messages loaded_messages message_amount send_time get_time get_variant shared_se
 shared_secret_sign shared_secret call_id call_name call_secret_sha call_secret shared_call_secret start_date end_date receiver_id
 sender_id signature signed last_ping ping_iota ping_clients matches omikron offset amount position name path codec
 payload result interactables want_to_watch watcher created_at username display avatar about status sub_level sub_end
-community_address community_title communities iota_secret
+community_address community_title communities iota_secret salt
 
 id type sender receiver log data`
 

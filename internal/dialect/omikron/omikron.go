@@ -17,6 +17,8 @@ package omikron
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/netip"
 	"time"
 
 	"switchboard/internal/core"
@@ -30,12 +32,24 @@ const Name = "omikron"
 // any goroutine. Their errors are [core.Error]s of kind Denied (a wrong proof),
 // NotFound (no such user or Iota) and Unavailable (cannot tell now).
 type Directory interface {
-	// Resident returns the user whose key has this hash, 64 hex digits in lower
-	// case, which is compared in constant time.
-	Resident(ctx context.Context, user, keyHash string) (Resident, error)
+	// Resident returns the user, whose private_key_hash is proven: 64 hex digits
+	// in lower case.
+	Resident(ctx context.Context, user string, p Proof) (Resident, error)
 	// Housed returns those of the users whose Iota this is. Iotas that nobody
-	// knows have none. Denied: the Iota has a secret, and this is not it.
-	Housed(ctx context.Context, iota, secret string, users []string) ([]string, error)
+	// knows have none. Denied: the Iota has a secret, and that is not proven; or
+	// it has none, and another is.
+	Housed(ctx context.Context, iota string, p Proof, users []string) ([]string, error)
+	// Salt returns what the secret of a user, or else of an Iota, is mixed with
+	// in the answer to a challenge. Invalid: there is nothing to answer with.
+	Salt(ctx context.Context, user, iota string) (string, error)
+}
+
+// Guard slows down who guesses secrets.
+type Guard interface {
+	// Try calls try unless there were too many wrong secrets for this name or
+	// from this address; then it fails with Unavailable. Denied and NotFound of
+	// try's count as wrong.
+	Try(name string, from netip.Addr, try func() error) error
 }
 
 // Resident is a user as the directory knows them.
@@ -62,11 +76,26 @@ type Options struct {
 	MostMembers int
 	// MessageBytes bounds one message; the server's limit.
 	MessageBytes int
+	// LegacyClients lets clients identify by the hash of their private key, and
+	// LegacyIotas Iotas by their id alone, as all of 2025 do.
+	LegacyClients, LegacyIotas bool
+	// Guard is asked before any secret is looked at; nil lets anybody try.
+	Guard Guard
 	// Registration lets Iotas make users by HTTP.
 	Registration bool
 	// Origin tells whether a page from this Origin may ask the embedded directory
 	// of this Host; nil lets none.
 	Origin func(origin, host string) bool
+	// Remote tells from where a request comes; nil is nobody knows.
+	Remote func(*http.Request) netip.Addr
+}
+
+// try asks the guard.
+func (o *Options) try(name string, from netip.Addr, try func() error) error {
+	if o.Guard == nil {
+		return try()
+	}
+	return o.Guard.Try(name, from, try)
 }
 
 // New makes the dialects of the three sockets.
@@ -98,9 +127,9 @@ func New(o Options) []dialect.Dialect {
 
 // side is what differs between the three sockets.
 type side interface {
-	// identify reads who somebody wants to be and returns how to find out whether
-	// it is true, or the refusal.
-	identify(m *message) (prove func(context.Context) (core.Identity, error), refusal []dialect.Frame)
+	// identify reads who somebody wants to be, or refuses that. challenged says
+	// that the secret is proven by answering a challenge.
+	identify(m *message, challenged bool) (c claim, refusal []dialect.Frame)
 	// identified takes part, now that it is true; false if that was refused.
 	identified(m *message) (reply []dialect.Frame, ok bool)
 	// receive takes a message of somebody identified.
@@ -129,6 +158,7 @@ type line struct {
 
 	known   bool     // identified
 	asking  *message // an identification that is being looked at
+	puzzle  *puzzle  // the challenge that waits for its answer, if any
 	early   [][]byte // messages that wait for it
 	bytes   int      // of early
 	broken  int      // messages that are none
@@ -175,15 +205,11 @@ func (l *line) execute(b []byte) []dialect.Frame {
 		return nil
 	case l.known:
 		return l.side.receive(m)
-	case m.kind != "identification":
-		return nil
+	case m.kind == "identification":
+		return l.identify(m)
+	case m.kind == "challenge_response" && l.puzzle != nil:
+		return l.answered(m)
 	}
-	prove, refusal := l.side.identify(m)
-	if prove == nil {
-		return l.refuse(refusal)
-	}
-	l.asking = m
-	l.c.Prove(prove)
 	return nil
 }
 
@@ -196,7 +222,7 @@ func (l *line) refuse(why []dialect.Frame) []dialect.Frame {
 	return why
 }
 
-// proven is the outcome of an identification.
+// proven is the outcome of an identification, or of looking for a challenge.
 func (l *line) proven(f core.LoginMade) []dialect.Frame {
 	m := l.asking
 	if m == nil || l.over {
@@ -204,12 +230,16 @@ func (l *line) proven(f core.LoginMade) []dialect.Frame {
 	}
 	l.asking = nil
 	var out []dialect.Frame
-	if f.Err != nil {
-		out = l.refuse([]dialect.Frame{refusal(m, f.Err)})
-	} else if reply, ok := l.side.identified(m); ok {
-		l.known, out = true, reply
-	} else {
-		out = l.refuse(reply)
+	switch {
+	case f.Err != nil:
+		out, l.puzzle = l.refuse([]dialect.Frame{l.refusal(m, f.Err)}), nil
+	case l.puzzle != nil && !l.puzzle.answered:
+		out = []dialect.Frame{l.puzzle.pose(m)}
+	default:
+		l.puzzle = nil
+		if out, l.known = l.side.identified(m); !l.known {
+			out = l.refuse(out)
+		}
 	}
 	for len(l.early) > 0 && l.asking == nil && !l.over {
 		b := l.early[0]
@@ -224,9 +254,13 @@ func (l *line) proven(f core.LoginMade) []dialect.Frame {
 
 // refusal is the reply to an identification that failed: the specific type, for
 // which clients have texts (dossier 4.3).
-func refusal(m *message, err error) dialect.Frame {
-	kind := "error"
+func (l *line) refusal(m *message, err error) dialect.Frame {
+	kind, level := "error", int64(2) // the caller's mistake (dossier 2.2)
 	switch {
+	case core.KindOf(err) == core.Unavailable:
+		level = 0 // for now
+	case core.KindOf(err) == core.Denied && l.puzzle != nil:
+		kind = "error_invalid_challenge"
 	case core.KindOf(err) == core.NotFound:
 		kind = "error_invalid_user_id"
 	case about(err) == core.AboutValue:
@@ -234,7 +268,7 @@ func refusal(m *message, err error) dialect.Frame {
 	case core.KindOf(err) == core.Denied:
 		kind = "error_invalid_private_key"
 	}
-	return reply(m, kind, err.Error(), 2)
+	return reply(m, kind, err.Error(), level)
 }
 
 func about(err error) core.Subject {

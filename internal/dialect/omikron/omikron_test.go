@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -23,15 +24,27 @@ func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript. Its settings are linger (a duration),
 // slow (how long the directory takes), directory=away, or
-// directory=embedded with registration=open.
+// directory=embedded with registration=open; legacy=no, and guesses=two for a
+// guard that lets two be wrong.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
+	t.Helper()
+	s, _ := buildWith(t, settings, e)
+	return s
+}
+
+// buildWith is build, and returns the directory too.
+func buildWith(t testing.TB, settings map[string]string, e *mediatest.Engine) (talk.Server, omikron.Directory) {
 	t.Helper()
 	hub, err := core.NewHub(core.Options{Limits: core.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Media: e.Start})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := directory{away: settings["directory"] == "away"}
-	o := omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits())}
+	o := omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits()),
+		LegacyClients: settings["legacy"] != "no", LegacyIotas: settings["legacy"] != "no"}
+	if settings["guesses"] != "" {
+		o.Guard = &guard{wrong: map[string]int{}}
+	}
 	for name, into := range map[string]*time.Duration{"linger": &o.Linger, "slow": &d.slow} {
 		if text := settings[name]; text != "" {
 			if *into, err = time.ParseDuration(text); err != nil {
@@ -45,7 +58,26 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 		o.Registration = settings["registration"] == "open"
 		o.Origin = func(origin, _ string) bool { return origin == "https://app.example" }
 	}
-	return talk.Server{Hub: hub, Dialects: omikron.New(o), Access: core.AccessOpen}
+	return talk.Server{Hub: hub, Dialects: omikron.New(o), Access: core.AccessOpen}, o.Directory
+}
+
+// guard lets two secrets of a name be wrong.
+type guard struct {
+	mu    sync.Mutex
+	wrong map[string]int // guarded by mu
+}
+
+func (g *guard) Try(name string, _ netip.Addr, try func() error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.wrong[name] == 2 {
+		return &core.Error{Kind: core.Unavailable, Subject: core.AboutLimit, Text: "too many wrong attempts"}
+	}
+	err := try()
+	if core.KindOf(err) == core.Denied {
+		g.wrong[name]++
+	}
+	return err
 }
 
 // directory knows users by a rule: the first digit of a user's id is the first
@@ -71,14 +103,14 @@ func (d directory) wait(ctx context.Context) error {
 	return nil
 }
 
-func (d directory) Resident(ctx context.Context, user, keyHash string) (omikron.Resident, error) {
+func (d directory) Resident(ctx context.Context, user string, p omikron.Proof) (omikron.Resident, error) {
 	if err := d.wait(ctx); err != nil {
 		return omikron.Resident{}, err
 	}
 	if user[0] == '8' {
 		return omikron.Resident{}, &core.Error{Kind: core.NotFound, Text: "no such user"}
 	}
-	if keyHash != strings.Repeat(user[1:2], 64) {
+	if p.Secret != strings.Repeat(user[1:2], 64) {
 		return omikron.Resident{}, &core.Error{Kind: core.Denied, Text: "wrong key", Subject: core.AboutPermission}
 	}
 	return omikron.Resident{User: user, Name: "user " + user[:2], Iota: house(user)}, nil
@@ -93,11 +125,15 @@ func house(user string) string {
 	return user[:1] + "0da0000-0000-4000-8000-" + number
 }
 
-func (d directory) Housed(ctx context.Context, iota, secret string, users []string) (housed []string, err error) {
+func (d directory) Salt(context.Context, string, string) (string, error) {
+	return "", &core.Error{Kind: core.Invalid, Text: "no challenges here"}
+}
+
+func (d directory) Housed(ctx context.Context, iota string, p omikron.Proof, users []string) (housed []string, err error) {
 	if err := d.wait(ctx); err != nil {
 		return nil, err
 	}
-	if iota[0] == '9' && secret != "sesame" {
+	if iota[0] == '9' && p.Secret != "sesame" {
 		return nil, &core.Error{Kind: core.Denied, Text: "wrong secret", Subject: core.AboutValue}
 	}
 	for _, u := range users {

@@ -2,6 +2,7 @@ package omikron
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,8 +16,8 @@ import (
 )
 
 // Remote is a [Directory] that asks an auth server elsewhere, by the two
-// questions that an Omikron has there (dossier 3.3). Nothing of the answers is
-// kept. Its methods may be called by any goroutine.
+// questions that an Omikron has there (dossier 3.3). Its methods may be called by
+// any goroutine.
 type Remote struct {
 	Client *http.Client
 	URL    string // of the auth server, without /api
@@ -24,6 +25,39 @@ type Remote struct {
 	// Patience is how long one question may take, Asking how long an Iota's
 	// users may take together; 5 s and 30 s.
 	Patience, Asking time.Duration
+	// Memory keeps answers for a while; nil keeps none.
+	Memory Memory
+}
+
+// Memory keeps texts for as long as they are good. Its methods may be called by
+// any goroutine.
+type Memory interface {
+	Recall(key string) (text string, good bool)
+	Keep(key, text string, good time.Duration)
+}
+
+// How long answers are good: which Iota is whose changes seldom, a key must be
+// void soon after its owner has changed it. Only what somebody has is kept.
+const (
+	iotaGood = time.Minute
+	keyGood  = 3 * time.Second
+)
+
+func (r *Remote) recall(key string) string {
+	if r.Memory == nil {
+		return ""
+	}
+	text, good := r.Memory.Recall(key)
+	if !good {
+		return ""
+	}
+	return text
+}
+
+func (r *Remote) keep(key, text string, good time.Duration) {
+	if r.Memory != nil && text != "" {
+		r.Memory.Keep(key, text, good)
+	}
 }
 
 // mostAnswer bounds what is read of an answer.
@@ -80,14 +114,19 @@ func unavailable(err error) error {
 }
 
 // Resident implements [Directory].
-func (r *Remote) Resident(ctx context.Context, user, keyHash string) (Resident, error) {
-	data, err := r.ask(ctx, "private-key-hash", user, keyHash)
-	if err != nil {
-		return Resident{}, unavailable(err)
-	}
-	var matches bool // only true itself: once an error object there counted as true
-	if json.Unmarshal(orNull(get(data, "matches")), &matches) != nil || !matches {
-		return Resident{}, errWrongKey
+func (r *Remote) Resident(ctx context.Context, user string, p Proof) (Resident, error) {
+	sum := sha256.Sum256([]byte(user + p.Secret)) // the memory holds no key
+	key := "key " + string(sum[:])
+	if r.recall(key) == "" {
+		data, err := r.ask(ctx, "private-key-hash", user, p.Secret)
+		if err != nil {
+			return Resident{}, unavailable(err)
+		}
+		var matches bool // only true itself: once an error object there counted as true
+		if json.Unmarshal(orNull(get(data, "matches")), &matches) != nil || !matches {
+			return Resident{}, errWrongKey
+		}
+		r.keep(key, "right", keyGood)
 	}
 	iota, err := r.iota(ctx, user)
 	if err != nil {
@@ -98,12 +137,17 @@ func (r *Remote) Resident(ctx context.Context, user, keyHash string) (Resident, 
 
 // iota returns the id of a user's Iota, "" for one that nobody knows.
 func (r *Remote) iota(ctx context.Context, user string) (string, error) {
+	if known := r.recall("iota " + user); known != "" {
+		return known, nil
+	}
 	data, err := r.ask(ctx, "iota-id", user, "")
-	return firstOf(id(get(data, "iota_id")), id(get(data, "iota_uuid"))), err
+	found := firstOf(id(get(data, "iota_id")), id(get(data, "iota_uuid")))
+	r.keep("iota "+user, found, iotaGood)
+	return found, err
 }
 
 // Housed implements [Directory]. The auth server keeps no secrets of Iotas.
-func (r *Remote) Housed(ctx context.Context, iota, _ string, users []string) (housed []string, err error) {
+func (r *Remote) Housed(ctx context.Context, iota string, _ Proof, users []string) (housed []string, err error) {
 	_, asking := r.times()
 	ctx, cancel := context.WithTimeout(ctx, asking)
 	defer cancel()
@@ -117,6 +161,11 @@ func (r *Remote) Housed(ctx context.Context, iota, _ string, users []string) (ho
 		}
 	}
 	return housed, nil
+}
+
+// Salt implements [Directory]: the auth server compares hashes only.
+func (r *Remote) Salt(context.Context, string, string) (string, error) {
+	return "", invalid("the auth server of this server knows no challenges")
 }
 
 func orNull(raw json.RawMessage) json.RawMessage {

@@ -3,6 +3,7 @@ package omikron_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,15 +59,60 @@ func TestRemote(t *testing.T) {
 			client := server.Client()
 			defer client.CloseIdleConnections()
 			d := &omikron.Remote{Client: client, URL: server.URL + "/", ID: "me", Patience: 200 * time.Millisecond}
-			who, err := d.Resident(t.Context(), faultAda, key)
+			who, err := d.Resident(t.Context(), faultAda, omikron.Proof{Secret: key})
 			if got := core.KindOf(err); got != row.want || (err == nil && who.Iota != iota) {
 				t.Errorf("%+v, error %v, want kind %v", who, err, row.want)
 			}
-			housed, err := d.Housed(t.Context(), iota, "", []string{faultAda, faultBob})
+			housed, err := d.Housed(t.Context(), iota, omikron.Proof{}, []string{faultAda, faultBob})
 			if err != nil || len(housed) != 1 || housed[0] != faultAda {
 				t.Errorf("housed %v, %v", housed, err)
 			}
 		})
 	}
 	close(release)
+}
+
+// shelf is a memory that keeps all for ever and counts nothing.
+type shelf map[string]string
+
+func (s shelf) Recall(key string) (string, bool)       { text, kept := s[key]; return text, kept }
+func (s shelf) Keep(key, text string, _ time.Duration) { s[key] = text }
+
+// TestRemoteRemembers: what the auth server said is not asked again while it is
+// good, a wrong key is asked about each time, and no key can be read in what is
+// kept.
+func TestRemoteRemembers(t *testing.T) {
+	iota, key := house(faultAda), strings.Repeat("a", 64)
+	asked := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked[r.URL.Path]++
+		if strings.HasPrefix(r.URL.Path, "/api/get/iota-id/") {
+			_, _ = w.Write([]byte(`{"type":"success","data":{"iota_id":"` + iota + `"}}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"type":"success","data":{"matches":` + strconv.FormatBool(r.Header.Get("PrivateKeyHash") == key) + `}}`))
+	}))
+	defer server.Close()
+	kept := shelf{}
+	d := &omikron.Remote{Client: server.Client(), URL: server.URL, Memory: kept}
+	defer d.Client.CloseIdleConnections()
+	for range 3 {
+		if who, err := d.Resident(t.Context(), faultAda, omikron.Proof{Secret: key}); err != nil || who.Iota != iota {
+			t.Errorf("%+v, %v", who, err)
+		}
+		if _, err := d.Resident(t.Context(), faultAda, omikron.Proof{Secret: "other"}); core.KindOf(err) != core.Denied {
+			t.Errorf("a wrong key: %v", err)
+		}
+		if housed, err := d.Housed(t.Context(), iota, omikron.Proof{}, []string{faultAda}); err != nil || len(housed) != 1 {
+			t.Errorf("housed %v, %v", housed, err)
+		}
+	}
+	if asked["/api/get/iota-id/"+faultAda] != 1 || asked["/api/get/private-key-hash/"+faultAda] != 4 {
+		t.Errorf("the auth server was asked %v, want once for the Iota, and once for the right and thrice for the wrong key", asked)
+	}
+	for k, v := range kept {
+		if strings.Contains(k+v, key) {
+			t.Errorf("a key is kept as it is: %q", k)
+		}
+	}
 }
