@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -29,11 +30,13 @@ const description = "A server for people who talk to each other: voice, video an
 
 // commands is the command line.
 type commands struct {
-	Serve       serveCommand    `cmd:"" help:"Run the server until it is told to stop (SIGTERM, Ctrl-C)."`
-	CheckConfig checkCommand    `cmd:"" name:"check-config" help:"Say what is wrong with the configuration, and exit with status 1 if anything is."`
-	User        userCommands    `cmd:"" help:"Make users, change their passwords, and say what they may do."`
-	Omikron     omikronCommands `cmd:"" help:"Make users of home servers (Iotas)."`
-	Version     versionCommand  `cmd:"" help:"Print the version."`
+	Serve       serveCommand     `cmd:"" help:"Run the server until it is told to stop (SIGTERM, Ctrl-C)."`
+	CheckConfig checkCommand     `cmd:"" name:"check-config" help:"Say what is wrong with the configuration, and exit with status 1 if anything is."`
+	User        userCommands     `cmd:"" help:"Make users, change their passwords, and say what they may do."`
+	Omikron     omikronCommands  `cmd:"" help:"Make users of home servers (Iotas)."`
+	Realm       realmCommands    `cmd:"" help:"List and remove realms."`
+	Openvocs    takeoverCommands `cmd:"" help:"Take over from an openvocs server, and give back."`
+	Version     versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // settings choose the configuration, for every command that needs it.
@@ -227,6 +230,67 @@ func addResidents(s *settings, out io.Writer, all []app.Resident) error {
 		return fmt.Errorf("made %d of %d users; the next one, %q: %w", made, len(all), all[made].Name, err)
 	}
 	_, err = fmt.Fprintf(out, "Made %d of %d users.\n", made, len(all))
+	return err
+}
+
+type takeoverCommands struct {
+	Import openvocsImportCommand `cmd:"" help:"Take over an openvocs database directory: domains, projects, users with their passwords, roles, loops, layouts and what users left. All or nothing."`
+	Export openvocsExportCommand `cmd:"" help:"Write everything as an openvocs database directory."`
+}
+
+type openvocsImportCommand struct {
+	settings
+	Dir string `arg:"" type:"existingdir" help:"The directory, with auth and state.json in it."`
+}
+
+// Run takes over the directory and says what could not be.
+func (c *openvocsImportCommand) Run(out io.Writer) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	r, err := app.ImportOpenvocs(context.Background(), cfg, c.Dir)
+	if err != nil {
+		return fmt.Errorf("nothing was imported: %w", err)
+	}
+	return tell(out, "Imported "+r.Counts(), section{"Without a password here", r.NoPassword},
+		section{"Named but not there, kept to be given back", r.Unresolved})
+}
+
+type openvocsExportCommand struct {
+	settings
+	Dir   string   `arg:"" help:"Directory to make."`
+	Realm []string `placeholder:"REALM" help:"Only this realm. May be repeated."`
+}
+
+// Run writes the directory and says whose passwords are not in it.
+func (c *openvocsExportCommand) Run(out io.Writer) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	r, err := app.ExportOpenvocs(context.Background(), cfg, c.Dir, c.Realm)
+	if err != nil {
+		return fmt.Errorf("nothing was exported: %w", err)
+	}
+	return tell(out, "Exported "+r.Counts(), section{"Need a new password there, since theirs was set or used here", r.NoPassword})
+}
+
+// section is a list under a heading.
+type section struct {
+	head  string
+	lines []string
+}
+
+// tell says what was done and then what remains to be seen to, one thing a line.
+func tell(out io.Writer, done string, todo ...section) error {
+	text := done + ".\n"
+	for _, s := range todo {
+		if len(s.lines) > 0 {
+			text += s.head + ":\n  " + strings.Join(s.lines, "\n  ") + "\n"
+		}
+	}
+	_, err := io.WriteString(out, text)
 	return err
 }
 

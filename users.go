@@ -199,3 +199,47 @@ type userAdminRemoveCommand struct{ administrator }
 func (c *userAdminRemoveCommand) Run(out io.Writer) error {
 	return c.set(out, false, "User %s cannot administer any more.\n")
 }
+
+type realmCommands struct {
+	List   realmListCommand   `cmd:"" help:"List realms."`
+	Remove realmRemoveCommand `cmd:"" help:"Remove a realm with everybody and everything in it, such as the demonstration: default."`
+}
+
+type realmListCommand struct{ settings }
+
+// Run lists the realms, one in a line.
+func (c *realmListCommand) Run(out io.Writer) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	realms, err := app.Realms(context.Background(), cfg)
+	for _, r := range realms {
+		if _, err := fmt.Fprintf(out, "%s\t%s\n", r.ID, r.Name); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+type realmRemoveCommand struct {
+	settings
+	Realm string `arg:"" help:"Id of the realm."`
+}
+
+// Run removes the realm.
+func (c *realmRemoveCommand) Run(out io.Writer) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	err = app.RemoveRealm(context.Background(), cfg, c.Realm)
+	if errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("there is no realm %q", c.Realm)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "Realm %s is removed. A server that runs keeps its rooms until it is started again.\n", c.Realm)
+	return err
+}

@@ -53,6 +53,8 @@ var rules = []rule{
 	{pkg: "internal/dialect/...", ours: []string{"internal/core", "internal/dialect", "internal/media"},
 		not: []string{"sync", "sync/atomic", "os", "log", "database/sql"},
 		why: "a dialect translates: no socket, lock, goroutine or timer, of media the core's words only, no storage, no other dialect"},
+	{pkg: "internal/dialect/openvocs/archive", ours: []string{"internal/auth", "internal/store"},
+		why: "a directory of files becomes records and is given back; nobody speaks to it"},
 	{pkg: "internal/socket", ours: []string{"internal/core", "internal/dialect"},
 		theirs: []string{"github.com/gorilla/websocket", "github.com/prometheus/client_golang", "golang.org/x/time", "golang.org/x/net", "golang.org/x/sys"},
 		why:    "it knows connections and not what is said on them"},

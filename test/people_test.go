@@ -2,7 +2,10 @@ package test
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,6 +61,47 @@ func TestTheKnownPasswordIsForThisMachineOnly(t *testing.T) {
 		}
 		if told := strings.Contains(said.String(), "as flight, capcom"); told != (row.users > 0) {
 			t.Errorf("start %d says:\n%s", i+1, &said)
+		}
+	}
+}
+
+// TestTakingOverAndGivingBack does by the command line what a change of servers
+// needs.
+func TestTakingOverAndGivingBack(t *testing.T) {
+	dir, data := t.TempDir(), t.TempDir()
+	files := map[string]string{
+		"auth/vox.example/config.json": `{"id":"vox.example","users":{"ada":{"id":"ada","name":"Ada","password":{"hash":"MDEyMzQ1Njc4OWFiY2RlZg==","salt":"MDEyMw=="}}},
+			"roles":{"admin":{"users":{"ada":null,"zoe":null}},"ops":{"users":{"ada":null}}},"loops":{"all":{"roles":{"ops":true}}}}`,
+		"auth/vox.example/orbiter/config.json": `{"id":"orbiter","domain":"vox.example"}`,
+		"state.json":                           `{"ada":{"data":{"x":1},"ops":{"all":{"state":"recv","volume":30}}}}`,
+	}
+	for name, text := range files {
+		name = filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := filepath.Join(t.TempDir(), "back")
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"openvocs", "import", dir}, "Imported vox.example with 1 projects, 1 users, 1 roles and 1 loops.\nNamed but not there, kept to be given back:\n  user zoe in role admin\n"},
+		{[]string{"user", "list"}, "vox.example\tada\tAda\tops\n"},
+		{[]string{"openvocs", "import", dir}, "switchboard: nothing was imported: domain vox.example: there is a realm of that name already"},
+		{[]string{"openvocs", "export", back}, "Exported vox.example with 1 projects, 1 users, 1 roles and 1 loops.\n"},
+		{[]string{"openvocs", "export", back}, "is not empty"},
+		{[]string{"realm", "remove", "vox.example"}, "Realm vox.example is removed"},
+		{[]string{"openvocs", "import", back}, "Imported vox.example with 1 projects"},
+	} {
+		out, _ := exec.Command(binary(t), append(row.args, "-d", data)...).CombinedOutput() // it says what went wrong
+		if !strings.Contains(string(out), row.want) {
+			t.Errorf("%q says:\n%s\nwant %q", row.args, out, row.want)
+		}
+	}
+	for name := range files {
+		if _, err := os.Stat(filepath.Join(back, name)); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -109,6 +109,27 @@ func remark(u store.User) string {
 	return strings.Join(all, ", ")
 }
 
+// Realms lists all realms.
+func Realms(ctx context.Context, c *config.Config) (realms []store.Realm, err error) {
+	err = withStore(ctx, c, func(st store.Store, _ *auth.Hasher) error {
+		realms, err = st.Realms(ctx)
+		return err
+	})
+	return realms, err
+}
+
+// RemoveRealm removes a realm with all that is in it.
+func RemoveRealm(ctx context.Context, c *config.Config, realm string) error {
+	return withStore(ctx, c, func(st store.Store, _ *auth.Hasher) error {
+		return st.Within(ctx, func(tx store.Records) error {
+			if err := tx.DeleteRealm(ctx, realm); err != nil {
+				return err
+			}
+			return note(ctx, tx, realm, "realm.delete", realm, "")
+		})
+	})
+}
+
 func act(ctx context.Context, tx store.Records, key UserKey, roles []string, member bool) error {
 	for _, role := range roles {
 		m := store.Member{Realm: key.realm(), Role: role, User: key.User}

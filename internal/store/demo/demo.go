@@ -19,9 +19,8 @@ const realm = "default"
 // is for servers that only their own machine can reach.
 const Password = "switchboard"
 
-// Seed makes the demonstration data, unless the store has a realm
-// already: what somebody has removed must not come back. It tells whether it
-// did. Two servers may try at once; one does. hash is how [Password] is kept;
+// Seed makes the demonstration data, unless somebody has used the store already:
+// what was removed must not come back. It tells whether it did. Two servers may try at once; one does. hash is how [Password] is kept;
 // nil gives the users no password, so that nobody can log in as them.
 func Seed(ctx context.Context, s store.Store, hash func(password string) (string, error)) (seeded bool, err error) {
 	encoded := ""
@@ -32,8 +31,7 @@ func Seed(ctx context.Context, s store.Store, hash func(password string) (string
 	}
 	err = s.Within(ctx, func(tx store.Records) error {
 		seeded = false // of an earlier try of this transaction
-		realms, err := tx.Realms(ctx)
-		if err != nil || len(realms) > 0 {
+		if used, err := used(ctx, tx); err != nil || used {
 			return err
 		}
 		if err := write(ctx, tx, encoded); err != nil {
@@ -54,11 +52,20 @@ func Seed(ctx context.Context, s store.Store, hash func(password string) (string
 // hashOnce hashes the password if it is going to be needed. That is slow, so it
 // is not done within the transaction, and one hash is good for all.
 func hashOnce(ctx context.Context, s store.Store, hash func(string) (string, error)) (string, error) {
-	realms, err := s.Realms(ctx)
-	if err != nil || len(realms) > 0 {
+	if used, err := used(ctx, s); err != nil || used {
 		return "", err
 	}
 	return hash(Password)
+}
+
+// used tells whether there is anything in the store, or was.
+func used(ctx context.Context, s store.Records) (bool, error) {
+	realms, err := s.Realms(ctx)
+	if err != nil || len(realms) > 0 {
+		return true, err
+	}
+	entries, err := s.AuditEntries(ctx, store.AuditQuery{Limit: 1})
+	return len(entries) > 0, err
 }
 
 func write(ctx context.Context, tx store.Records, encoded string) error {

@@ -79,6 +79,16 @@ func TestSeedNotWhereSomebodyHasBegun(t *testing.T) {
 	}
 }
 
+func TestSeedNotWhereEverythingWasRemoved(t *testing.T) {
+	s := open(t)
+	if _, err := s.AppendAudit(t.Context(), store.AuditEntry{At: time.Now(), Action: "realm.delete", Target: "default"}); err != nil {
+		t.Fatal(err)
+	}
+	if seed(t, s) {
+		t.Error("seeded where somebody has removed it")
+	}
+}
+
 func TestSeedByTwoAtOnce(t *testing.T) {
 	s := open(t)
 	var seeded atomic.Int64
