@@ -1,7 +1,11 @@
 package core
 
 import (
+	"maps"
 	"slices"
+	"strings"
+
+	"switchboard/internal/media"
 )
 
 // Admin has the verbs of whoever runs the server. Whoever is given one may use
@@ -71,4 +75,58 @@ func (a Admin) Evict(id RoomID, name string) error {
 	}
 	r.remove(p, ReasonEvicted, false)
 	return nil
+}
+
+// SessionInfo describes a session.
+type SessionInfo struct {
+	ID       SessionID       `json:"id"`
+	User     string          `json:"user"`
+	Role     string          `json:"role,omitempty"`
+	Via      string          `json:"via"`
+	Status   []byte          `json:"status,omitempty"` // see [Session.SetStatus]
+	Rooms    map[RoomID]Mode `json:"rooms"`
+	Media    []media.Stats   `json:"media"` // of each transport
+	Detached bool            `json:"detached,omitempty"`
+}
+
+// Sessions describes all sessions of a realm's users, sorted by id.
+func (a Admin) Sessions(realm string) []SessionInfo {
+	a.hub.mu.RLock()
+	var all []*Session
+	for key, list := range a.hub.users {
+		if key.realm == realm {
+			all = append(all, list...)
+		}
+	}
+	a.hub.mu.RUnlock()
+	infos := make([]SessionInfo, 0, len(all))
+	for _, s := range all {
+		infos = append(infos, s.info())
+	}
+	slices.SortFunc(infos, func(x, y SessionInfo) int { return strings.Compare(string(x.ID), string(y.ID)) })
+	return infos
+}
+
+func (s *Session) info() SessionInfo {
+	id := s.identity.Load()
+	i := SessionInfo{ID: s.id, User: id.User, Role: id.Role, Via: s.via, Rooms: map[RoomID]Mode{}, Media: []media.Stats{}, Detached: s.Detached()}
+	for _, p := range s.Participants() {
+		if p.here() == nil {
+			i.Rooms[p.room.id] = p.mode
+			p.room.mu.Unlock()
+		}
+	}
+	s.mu.Lock()
+	i.Status = s.status
+	transports := slices.Collect(maps.Values(s.transports))
+	s.mu.Unlock()
+	for _, t := range transports {
+		t.mu.Lock()
+		m := t.media
+		t.mu.Unlock()
+		if m != nil { // not a player, and opened
+			i.Media = append(i.Media, m.Stats())
+		}
+	}
+	return i
 }

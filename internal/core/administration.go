@@ -115,6 +115,23 @@ func (a Administration) Section(ctx context.Context, id SectionID) (found Sectio
 // NotFound for a user or a role that is named and does not exist, each with the
 // id at fault in Error.ID.
 func (a Administration) Edit(ctx context.Context, id SectionID, change func(*Section) error) error {
+	return a.edit(ctx, id, change, nil)
+}
+
+// Try tells, by its error, whether Edit would do it, and changes nothing.
+func (a Administration) Try(ctx context.Context, id SectionID, change func(*Section) error) error {
+	if err := a.edit(ctx, id, change, errTried); !errors.Is(err, errTried) {
+		return err
+	}
+	return nil
+}
+
+// errTried takes back what Try has done.
+var errTried = failure(Conflict, AboutRequest, "it was tried only")
+
+// edit does what Edit says, and fails with undo, if there is one, in the place of
+// keeping it.
+func (a Administration) edit(ctx context.Context, id SectionID, change func(*Section) error, undo *Error) error {
 	s := a.session
 	var refused error // by change
 	live := false
@@ -144,7 +161,10 @@ func (a Administration) Edit(ctx context.Context, id SectionID, change func(*Sec
 			return err
 		}
 		live = e.live()
-		return e.write(ctx)
+		if err := e.write(ctx); err != nil || undo == nil {
+			return err
+		}
+		return undo
 	})
 	switch {
 	case refused != nil:

@@ -58,6 +58,10 @@ var (
 	errThrottled    = faultOf(codeServer, "too many attempts, try again later")
 	errTooLarge     = faultOf(codeServer, "a value is too large or cannot be stored")
 	errDirectory    = faultOf(codeDirectory, "ldap used cannot change values")
+	errNoDirectory  = faultOf(codeServer, "no directory is set up for this domain")
+	errWeak         = faultOf(codeServer, "the password is too weak: it needs 8 characters")
+	errNewDomain    = faultOf(codeServer, "domains are made by the operator of the server")
+	errKeepID       = faultOf(codeServer, "an id cannot be changed")
 	errNoGateway    = faultOf(codeServer, "no SIP gateway is connected")
 	errNoRecorder   = faultOf(codeNoRecorder, "No recorder avaliable for loop") // the spelling is upstream's
 	errNotRecording = faultOf(codeNotRecording, "Currently not recording")

@@ -3,7 +3,6 @@ package openvocs
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"switchboard/internal/core"
 )
@@ -142,21 +141,9 @@ func (c *conversation) roleLoops(ctx context.Context, _ *request) (any, error) {
 	}{loops, c.gateway()}, nil
 }
 
-// entry is a loop as role_loops tells it. What only administrators need to know
-// stays out (dossier 12).
+// entry is a loop as role_loops tells it.
 func (c *conversation) entry(l *loop, p core.Place, position json.RawMessage) entity {
-	e := entityOf(p.Data)
-	for _, key := range []string{"users", "roles", "multicast"} {
-		delete(e, key)
-	}
-	if sip, ok := e.object("sip"); ok {
-		sip.set("whitelist", []any{})
-		e.set("sip", sip)
-	}
-	name := p.Name
-	if name == "" {
-		name = l.id
-	}
+	e := ownLoop(p)
 	state, permission := stateOf(p.Preference.Mode), "recv"
 	if p.Permission >= core.PermitTalk {
 		permission = "send"
@@ -166,11 +153,6 @@ func (c *conversation) entry(l *loop, p core.Place, position json.RawMessage) en
 	if p.Preference.Mode == core.ModeNone {
 		state = "none"
 	}
-	if _, typed := e["type"]; !typed {
-		e.set("type", "audio")
-	}
-	e.set("id", l.id)
-	e.set("name", strings.ReplaceAll(name, `\n`, "\n"))
 	e.set("permission", permission)
 	e.set("state", state)
 	e.set("volume", l.volume)
@@ -360,7 +342,8 @@ type volumeResult struct {
 // switchVolume changes how loud a loop is heard, for all tabs in which the user
 // acts in this role: seed, dossier 2.2.
 func (c *conversation) switchVolume(ctx context.Context, r *request) (any, error) {
-	volume, err := r.param.number(0, 100, "volume")
+	percent, err := r.param.number(100, "volume")
+	volume := int(percent)
 	if err != nil {
 		return nil, err
 	}

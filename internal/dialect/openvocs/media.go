@@ -264,11 +264,11 @@ func (c *conversation) candidate(_ context.Context, r *request) (any, error) {
 	if raw := r.param.value("sdpMid", "SDPMid"); len(raw) > 0 && isScalar(raw) {
 		mid = string(bytes.Trim(raw, `"`))
 	}
-	index, err := r.param.number(0, 1<<16, "sdpMLineIndex", "SDPMlineIndex", "SDPMLineIndex", "sdpMlineIndex")
-	if err != nil {
-		index = -1
+	index := -1 // unknown
+	if n, err := r.param.number(1<<16, "sdpMLineIndex", "SDPMlineIndex", "SDPMLineIndex"); err == nil {
+		index = int(n)
 	}
-	err = c.line.transport.AddCandidate(media.Candidate{Candidate: text, Mid: mid, Line: index})
+	err := c.line.transport.AddCandidate(media.Candidate{Candidate: text, Mid: mid, Line: index})
 	switch {
 	case core.KindOf(err) == core.NotFound:
 		return nil, errNoTransport

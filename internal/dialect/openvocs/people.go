@@ -3,6 +3,7 @@ package openvocs
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"switchboard/internal/core"
 )
@@ -50,6 +51,29 @@ func ownRole(r core.Role) entity {
 		project = r.Section.Realm
 	}
 	e.set("project", project)
+	return e
+}
+
+// ownLoop is a loop as one sees it who may enter it. What only administrators
+// need to know stays out (dossier 12).
+func ownLoop(p core.Place) entity {
+	e := entityOf(p.Data)
+	for _, key := range []string{"users", "roles", "multicast"} {
+		delete(e, key)
+	}
+	if sip, ok := e.object("sip"); ok {
+		sip.set("whitelist", []any{})
+		e.set("sip", sip)
+	}
+	name := p.Name
+	if name == "" {
+		name = p.Room.Name()
+	}
+	if _, typed := e["type"]; !typed {
+		e.set("type", "audio")
+	}
+	e.set("id", p.Room.Name())
+	e.set("name", strings.ReplaceAll(name, `\n`, "\n")) // typed as two characters
 	return e
 }
 

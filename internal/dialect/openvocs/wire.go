@@ -100,14 +100,14 @@ func (p params) flag(names ...string) (bool, error) {
 	return false, missing(names[0])
 }
 
-// number returns a parameter that must be a number from low to high; parts of
-// whole ones are rounded.
-func (p params) number(low, high int, names ...string) (int, error) {
+// number returns a parameter that must be a number from 0 to most; parts of whole
+// ones are rounded.
+func (p params) number(most int64, names ...string) (int64, error) {
 	var f float64
-	if raw := p.value(names...); raw == nil || json.Unmarshal(raw, &f) != nil || f < float64(low) || f > float64(high) {
+	if raw := p.value(names...); raw == nil || json.Unmarshal(raw, &f) != nil || f < 0 || f > float64(most) {
 		return 0, missing(names[0])
 	}
-	return int(math.Round(f)), nil
+	return int64(math.Round(f)), nil
 }
 
 // object returns a parameter that must be an object.

@@ -1,0 +1,531 @@
+package openvocs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+
+	"switchboard/internal/core"
+)
+
+// This file changes what is stored. Every request is one change: it is stored
+// whole or not at all. What a client does not send stays as it is, so that one
+// that knows less than another loses nothing (dossier 5.3).
+
+// store is [core.Administration.Edit], or Try, which does the same in vain.
+type store func(context.Context, core.SectionID, func(*core.Section) error) error
+
+// create makes an entity with nothing but an id: dossier 5.2.
+func (c *conversation) create(ctx context.Context, r *request) (any, error) {
+	if _, err := c.user(); err != nil {
+		return nil, err
+	}
+	made, err := subjectOf(r.param)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := r.param.object("scope")
+	if err != nil {
+		return nil, err
+	}
+	scope, err := subjectOf(params(entityOf(string(raw))))
+	switch {
+	case err != nil:
+		return nil, err
+	case !scope.isSection() || made.kind == core.KindProject && scope.kind != core.KindRealm:
+		return nil, missing("scope")
+	case made.kind == core.KindRealm:
+		return nil, errNewDomain
+	}
+	at, err := c.at(ctx, scope)
+	if err != nil {
+		return nil, err
+	}
+	if made.kind == core.KindRole && made.id == adminRole { // it is in every domain and project
+		return nil, refused(map[string]string{made.id: made.name + idTaken}, nil)
+	}
+	return nothing{}, c.edit(ctx, at, map[string]string{made.id: made.name}, func(s *core.Section) error {
+		switch made.kind {
+		case core.KindProject:
+			s.Projects = append(s.Projects, core.Section{ID: core.SectionID{Realm: at.Realm, Project: made.id}})
+		case core.KindUser:
+			s.Users = append(s.Users, core.User{ID: made.id})
+		case core.KindRole:
+			s.Roles = append(s.Roles, core.Role{ID: made.id})
+		case core.KindRoom:
+			s.Rooms = append(s.Rooms, newLoop(made.id))
+		}
+		return nil
+	})
+}
+
+// newLoop is a loop as it begins.
+func newLoop(id string) core.StoredRoom {
+	return core.StoredRoom{ID: id, Media: core.MediaServer, Mixed: true}
+}
+
+// remove deletes an entity with all that is in it: dossier 5.2.
+func (c *conversation) remove(ctx context.Context, r *request) (any, error) {
+	id, err := c.user()
+	if err != nil {
+		return nil, err
+	}
+	gone, err := subjectOf(r.param)
+	if err != nil {
+		return nil, err
+	}
+	if gone.kind == core.KindRealm {
+		if gone.id != id.Realm {
+			return nil, errPermission
+		}
+		return nothing{}, c.administration().DeleteRealm(ctx)
+	}
+	at, err := c.at(ctx, gone)
+	if err != nil {
+		return nil, err
+	}
+	if gone.kind == core.KindProject { // it is the domain's to give up
+		at.Project = ""
+	}
+	return nothing{}, c.edit(ctx, at, nil, func(s *core.Section) error {
+		before := idsOf(s)
+		switch gone.kind {
+		case core.KindProject:
+			s.Projects = slices.DeleteFunc(s.Projects, func(p core.Section) bool { return p.ID.Project == gone.id })
+		case core.KindUser:
+			s.Users = slices.DeleteFunc(s.Users, func(u core.User) bool { return u.ID == gone.id })
+		case core.KindRole:
+			s.Roles = slices.DeleteFunc(s.Roles, func(r core.Role) bool { return r.ID == gone.id })
+		case core.KindRoom:
+			s.Rooms = slices.DeleteFunc(s.Rooms, func(r core.StoredRoom) bool { return r.ID == gone.id })
+		}
+		forget(s, before.without(idsOf(s)))
+		return nil
+	})
+}
+
+// update changes an entity: dossier 5.2, 5.3.
+func (c *conversation) update(ctx context.Context, r *request) (any, error) {
+	return c.updateBy(ctx, r, c.administration().Edit)
+}
+
+// verify tells whether update would succeed: dossier 5.2.
+func (c *conversation) verify(ctx context.Context, r *request) (any, error) {
+	return c.updateBy(ctx, r, c.administration().Try)
+}
+
+func (c *conversation) updateBy(ctx context.Context, r *request, keep store) (any, error) {
+	if _, err := c.user(); err != nil {
+		return nil, err
+	}
+	s, err := subjectOf(r.param)
+	if err != nil {
+		return nil, err
+	}
+	data, err := r.param.object("data")
+	if err != nil {
+		return nil, err
+	}
+	return nothing{}, c.change(ctx, s, entityOf(string(data)), keep)
+}
+
+// updateKey changes one member of an entity: dossier 5.2.
+func (c *conversation) updateKey(ctx context.Context, r *request) (any, error) {
+	s, key, err := c.keyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	data, given := r.param["data"]
+	if !given {
+		return nil, missing("data")
+	}
+	return nothing{}, c.change(ctx, s, entity{key: data}, c.administration().Edit)
+}
+
+// deleteKey removes one member of an entity: dossier 5.2.
+func (c *conversation) deleteKey(ctx context.Context, r *request) (any, error) {
+	s, key, err := c.keyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return nothing{}, c.change(ctx, s, entity{key: nil}, c.administration().Edit)
+}
+
+func (c *conversation) keyOf(r *request) (s subject, key string, err error) {
+	if _, err = c.user(); err != nil {
+		return s, "", err
+	}
+	if s, err = subjectOf(r.param); err != nil {
+		return s, "", err
+	}
+	key, err = r.param.text("key")
+	if key == "id" {
+		err = errKeepID
+	}
+	return s, key, err
+}
+
+// change merges data into an entity.
+func (c *conversation) change(ctx context.Context, s subject, data entity, keep store) error {
+	at, err := c.at(ctx, s)
+	if err != nil {
+		return refused(map[string]string{s.id: idUnknown}, err)
+	}
+	if s.isSection() {
+		return c.editBy(ctx, at, data.kinds(), keep, func(into *core.Section) error { return data.into(into) })
+	}
+	return c.editBy(ctx, at, nil, keep, func(into *core.Section) error {
+		switch s.kind {
+		case core.KindUser:
+			return one(into.Users, s.id, func(u core.User) string { return u.ID }, data.intoUser)
+		case core.KindRole:
+			return one(into.Roles, s.id, func(r core.Role) string { return r.ID }, data.intoRole)
+		}
+		return one(into.Rooms, s.id, func(r core.StoredRoom) string { return r.ID }, data.intoLoop)
+	})
+}
+
+// one changes one of a list.
+func one[T any](list []T, id string, idOf func(T) string, change func(*T) error) error {
+	for i := range list {
+		if idOf(list[i]) == id {
+			return change(&list[i])
+		}
+	}
+	return objection{id, idUnknown}
+}
+
+func (c *conversation) edit(ctx context.Context, at core.SectionID, kinds map[string]string, change func(*core.Section) error) error {
+	return c.editBy(ctx, at, kinds, c.administration().Edit, change)
+}
+
+// objection is what is wrong with one id in what a client sent.
+type objection struct{ id, text string }
+
+// Error implements error.
+func (o objection) Error() string { return o.text }
+
+const (
+	idUnknown  = "ID not found."
+	idMismatch = "id does not match"
+	idTaken    = " id already in use."
+	idPassword = "user password contained."
+	idInvalid  = "cannot be stored."
+	idNoObject = "is no object."
+)
+
+// editBy stores a change of a domain or project, and says what is wrong with it
+// by id (dossier 5.2). kinds are those of the ids that may be new.
+func (c *conversation) editBy(ctx context.Context, at core.SectionID, kinds map[string]string, keep store, change func(*core.Section) error) error {
+	err := keep(ctx, at, change)
+	var o objection
+	var e *core.Error
+	switch {
+	case errors.As(err, &o):
+		return refused(map[string]string{o.id: o.text}, nil)
+	case !errors.As(err, &e) || e.ID == "":
+		return err
+	case e.Kind == core.Conflict:
+		return refused(map[string]string{e.ID: kinds[e.ID] + idTaken}, nil)
+	case e.Kind == core.NotFound:
+		return refused(map[string]string{e.ID: idUnknown}, nil)
+	case e.Kind == core.Invalid:
+		return refused(map[string]string{e.ID: idInvalid}, nil)
+	}
+	return err
+}
+
+// refused says what is wrong with some ids. Another error than one about an id
+// that is not there stays what it is.
+func refused(wrong map[string]string, err error) error {
+	if err != nil && core.KindOf(err) != core.NotFound {
+		return err
+	}
+	return &fault{codeServer, "server processing error", map[string]any{"errors": wrong}}
+}
+
+// The containers of a domain or project, and what is in each.
+func containers() map[string]string {
+	return map[string]string{"users": "user", "roles": "role", "loops": "loop", "projects": "project"}
+}
+
+// kinds tells what every id in the containers of data is.
+func (e entity) kinds() map[string]string {
+	all := map[string]string{}
+	for container, kind := range containers() {
+		inside, _ := e.object(container)
+		for id, raw := range inside {
+			all[id] = kind
+			if kind == "project" {
+				maps.Copy(all, entityOf(string(raw)).kinds())
+			}
+		}
+	}
+	return all
+}
+
+// contents returns what is in a container: nil when the container is not given.
+func (e entity) contents(container string) (map[string]entity, error) {
+	raw := e[container]
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil, nil
+	}
+	members, ok := e.object(container)
+	if !ok {
+		return nil, objection{container, idNoObject}
+	}
+	all := make(map[string]entity, len(members))
+	for id, raw := range members {
+		inside, ok := members.object(id)
+		switch {
+		case !ok && string(raw) != "null":
+			return nil, objection{id, idNoObject}
+		case !ok:
+			inside = entity{}
+		}
+		if own, given := inside["id"]; given && textOf(own) != id {
+			return nil, objection{id, idMismatch}
+		}
+		all[id] = inside
+	}
+	return all, nil
+}
+
+// into merges what a client sent into a domain or project. Who or what is in a
+// container that is sent, and not there any more, is deleted; the role of
+// administrators stays when it is not sent.
+func (e entity) into(s *core.Section) error {
+	before := idsOf(s)
+	for container := range containers() {
+		if raw, given := e[container]; given && len(raw) == 0 { // delete_key
+			e = maps.Clone(e)
+			e[container] = json.RawMessage("{}")
+		}
+	}
+	steps := []func(*core.Section) error{e.intoUsers, e.intoRoles, e.intoLoops}
+	if s.ID.Project == "" {
+		steps = append(steps, e.intoProjects, e.intoLayouts)
+	}
+	for _, step := range steps {
+		if err := step(s); err != nil {
+			return err
+		}
+	}
+	e.intoName(&s.Name)
+	s.Data = e.intoData(s.Data, "id", "name", "domain", "users", "roles", "loops", "projects", "layout")
+	forget(s, before.without(idsOf(s)))
+	return nil
+}
+
+// intoName changes a name if one is sent; null takes it away.
+func (e entity) intoName(name *string) {
+	if raw, given := e["name"]; given {
+		*name = textOf(raw)
+	}
+}
+
+// intoData replaces members of what is stored, and removes those without a value.
+func (e entity) intoData(data string, but ...string) string {
+	merged := entityOf(data)
+	for key, raw := range e {
+		switch {
+		case slices.Contains(but, key):
+		case len(raw) == 0:
+			delete(merged, key)
+		default:
+			merged[key] = raw
+		}
+	}
+	return merged.data()
+}
+
+// merge brings a list up to a container: existing ones are merged, new ones made,
+// others left out.
+func merge[T any](list []T, given map[string]entity, idOf func(T) string, create func(string) T, change func(entity, *T) error) ([]T, error) {
+	if given == nil {
+		return list, nil
+	}
+	merged := make([]T, 0, len(given))
+	known := map[string]bool{}
+	for _, one := range list {
+		id := idOf(one)
+		e, stays := given[id]
+		if !stays {
+			continue
+		}
+		known[id] = true
+		if err := change(e, &one); err != nil {
+			return nil, err
+		}
+		merged = append(merged, one)
+	}
+	for _, id := range slices.Sorted(maps.Keys(given)) {
+		if known[id] {
+			continue
+		}
+		one := create(id)
+		if err := change(given[id], &one); err != nil {
+			return nil, err
+		}
+		merged = append(merged, one)
+	}
+	return merged, nil
+}
+
+func (e entity) intoUsers(s *core.Section) error {
+	given, err := e.contents("users")
+	if err != nil {
+		return err
+	}
+	s.Users, err = merge(s.Users, given, func(u core.User) string { return u.ID },
+		func(id string) core.User { return core.User{ID: id, Elsewhere: string(given[id]["ldap"]) == "true"} },
+		func(e entity, u *core.User) error { return e.intoUser(u) })
+	return err
+}
+
+func (e entity) intoUser(u *core.User) error {
+	if raw := e["password"]; len(raw) > 0 {
+		return objection{u.ID, idPassword}
+	}
+	e.intoName(&u.Name)
+	u.Data = e.intoData(u.Data, "id", "name", "ldap", "password", "domain")
+	return nil
+}
+
+func (e entity) intoRoles(s *core.Section) error {
+	given, err := e.contents("roles")
+	if err != nil || given == nil {
+		return err
+	}
+	if admins, sent := given[adminRole]; sent {
+		r := core.Role{ID: adminRole, Members: s.Administrators}
+		if err := admins.intoRole(&r); err != nil {
+			return err
+		}
+		s.Administrators = r.Members
+		delete(given, adminRole)
+	}
+	s.Roles, err = merge(s.Roles, given, func(r core.Role) string { return r.ID },
+		func(id string) core.Role { return core.Role{ID: id} },
+		func(e entity, r *core.Role) error { return e.intoRole(r) })
+	return err
+}
+
+func (e entity) intoRole(r *core.Role) error {
+	if raw, given := e["users"]; given {
+		users, ok := e.object("users")
+		if !ok && len(raw) > 0 && string(raw) != "null" {
+			return objection{r.ID, idNoObject}
+		}
+		r.Members = users.sortedKeys()
+	}
+	e.intoName(&r.Name)
+	r.Data = e.intoData(r.Data, "id", "name", "users", "project")
+	return nil
+}
+
+func (e entity) intoLoops(s *core.Section) error {
+	given, err := e.contents("loops")
+	if err != nil {
+		return err
+	}
+	s.Rooms, err = merge(s.Rooms, given, func(r core.StoredRoom) string { return r.ID }, newLoop,
+		func(e entity, r *core.StoredRoom) error { return e.intoLoop(r) })
+	return err
+}
+
+func (e entity) intoLoop(r *core.StoredRoom) error {
+	if raw, given := e["roles"]; given {
+		roles, ok := e.object("roles")
+		if !ok && len(raw) > 0 && string(raw) != "null" {
+			return objection{r.ID, idNoObject}
+		}
+		r.Roles = make(map[string]core.Permission, len(roles))
+		for role, may := range roles {
+			switch string(may) {
+			case "true":
+				r.Roles[role] = core.PermitTalk
+			case "false":
+				r.Roles[role] = core.PermitListen
+			}
+		}
+	}
+	e.intoName(&r.Name)
+	r.Data = e.intoData(r.Data, "id", "name", "roles")
+	return nil
+}
+
+func (e entity) intoProjects(s *core.Section) error {
+	given, err := e.contents("projects")
+	if err != nil {
+		return err
+	}
+	realm := s.ID.Realm
+	s.Projects, err = merge(s.Projects, given, func(p core.Section) string { return p.ID.Project },
+		func(id string) core.Section { return core.Section{ID: core.SectionID{Realm: realm, Project: id}} },
+		func(e entity, p *core.Section) error { return e.into(p) })
+	return err
+}
+
+// intoLayouts sets keyset layouts; those that are not sent stay.
+func (e entity) intoLayouts(s *core.Section) error {
+	if raw, given := e["layout"]; given && len(raw) == 0 {
+		s.Layouts = nil
+		return nil
+	}
+	given, err := e.contents("layout")
+	if err != nil || given == nil {
+		return err
+	}
+	if s.Layouts == nil {
+		s.Layouts = map[string]string{}
+	}
+	for name, layout := range given {
+		s.Layouts[name] = string(encode(layout))
+	}
+	return nil
+}
+
+// ids are users and roles by their ids.
+type ids struct{ users, roles map[string]bool }
+
+// idsOf lists who and what is in a domain or project and in the projects below.
+func idsOf(s *core.Section) ids {
+	all := ids{map[string]bool{}, map[string]bool{}}
+	for _, u := range s.Users {
+		all.users[u.ID] = true
+	}
+	for _, r := range s.Roles {
+		all.roles[r.ID] = true
+	}
+	for _, p := range s.Projects {
+		inside := idsOf(&p)
+		maps.Copy(all.users, inside.users)
+		maps.Copy(all.roles, inside.roles)
+	}
+	return all
+}
+
+func (i ids) without(rest ids) ids {
+	maps.DeleteFunc(i.users, func(id string, _ bool) bool { return rest.users[id] })
+	maps.DeleteFunc(i.roles, func(id string, _ bool) bool { return rest.roles[id] })
+	return i
+}
+
+// forget takes users and roles that are gone out of everything that names them,
+// also where a client still does.
+func forget(s *core.Section, gone ids) {
+	left := func(id string) bool { return gone.users[id] }
+	s.Administrators = slices.DeleteFunc(s.Administrators, left)
+	for i := range s.Roles {
+		s.Roles[i].Members = slices.DeleteFunc(s.Roles[i].Members, left)
+	}
+	for i := range s.Rooms {
+		maps.DeleteFunc(s.Rooms[i].Roles, func(role string, _ core.Permission) bool { return gone.roles[role] })
+	}
+	for i := range s.Projects {
+		forget(&s.Projects[i], gone)
+	}
+}
