@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -26,8 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript, with the people and loops of found.
-// Its settings are limits: transports, rooms, participants, status, message,
-// mailbox, candidates.
+// Its settings are limits: transports, rooms, participants, candidates.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
 	limits := core.DefaultLimits()
@@ -42,7 +42,7 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 		}
 	}
 	ctx := context.Background()
-	s, err := sql.Open(ctx, filepath.Join(t.TempDir(), "switchboard.db"))
+	s, err := sql.Open(ctx, filepath.Join(folder(t), "switchboard.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +65,17 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 	}
 	return talk.Server{Hub: hub, Access: core.AccessOpen,
 		Dialects: []dialect.Dialect{openvocs.New(openvocs.Options{Hub: hub, Log: log})}}
+}
+
+// folder is for a store that nobody needs later: in memory where there is such a
+// place, since every commit waits for the disk.
+func folder(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "switchboard")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // domain is the realm of all transcripts. They are played in the default one,
