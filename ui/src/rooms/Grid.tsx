@@ -12,6 +12,8 @@ interface Place {
   key: string;
   user: string;
   stream: string;
+  /** Whether it stands for the person, rather than for something that they send besides. */
+  main: boolean;
   own: boolean;
   feed: Feed | undefined;
 }
@@ -34,17 +36,21 @@ export function Grid({ visit, room }: { visit: Visit; room: Room }) {
   );
 }
 
-/** Everybody has a tile, with or without a camera; each further stream has one of its own. The own tile comes last. */
+/**
+ * Everybody has a tile, with or without a camera; each further stream has one of its own. People of other protocols may
+ * call their voice something else than the camera: their first stream stands for them. The own tile comes last.
+ */
 function placesOf(visit: Visit, room: Room): Place[] {
   const places: Place[] = [];
   for (const { name, feeds } of room.members.value) {
-    const streams = [camera, ...feeds.map((f) => f.stream).filter((s) => s !== camera)];
-    for (const stream of streams) {
-      places.push({ key: `${stream} ${name}`, user: name, stream, own: false, feed: feeds.find((f) => f.stream === stream) });
+    const sent = feeds.map((f) => f.stream);
+    const main = sent.includes(camera) ? camera : (sent.find((s) => s !== screen) ?? camera);
+    for (const stream of [main, ...sent.filter((s) => s !== main)]) {
+      places.push({ key: `${stream} ${name}`, user: name, stream, main: stream === main, own: false, feed: feeds.find((f) => f.stream === stream) });
     }
   }
-  if (visit.sharing.value) places.push({ key: `${screen} ${room.user}`, user: room.user, stream: screen, own: true, feed: undefined });
-  places.push({ key: `${camera} ${room.user}`, user: room.user, stream: camera, own: true, feed: undefined });
+  if (visit.sharing.value) places.push({ key: `${screen} ${room.user}`, user: room.user, stream: screen, main: false, own: true, feed: undefined });
+  places.push({ key: `${camera} ${room.user}`, user: room.user, stream: camera, main: true, own: true, feed: undefined });
   return places;
 }
 
@@ -57,7 +63,7 @@ function stagedPlace(places: Place[], pinned: string | undefined): Place | undef
 function TileOf({ visit, room, place, pinned }: { visit: Visit; room: Room; place: Place; pinned: boolean }) {
   const onPin = (): void => void (visit.pinned.value = pinned ? undefined : place.key);
   if (place.own) return <OwnTile visit={visit} room={room} stream={place.stream} pinned={pinned} onPin={onPin} />;
-  return <RemoteTile visit={visit} user={place.user} stream={place.stream} feed={place.feed} pinned={pinned} onPin={onPin} />;
+  return <RemoteTile visit={visit} user={place.user} stream={place.stream} main={place.main} feed={place.feed} pinned={pinned} onPin={onPin} />;
 }
 
 function Tiles({ count, children }: { count: number; children: preact.ComponentChildren }) {

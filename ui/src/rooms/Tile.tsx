@@ -8,11 +8,12 @@ import { unmeasured, type Quality } from "../shared/quality.ts";
 import { QualityMark } from "../shared/QualityMark.tsx";
 import type { Room } from "./room.ts";
 import type { Visit } from "./visit.ts";
-import { camera, screen } from "./wire.ts";
+import { screen } from "./wire.ts";
 
 interface Frame {
   user: string;
   stream: string;
+  main: boolean;
   label: string;
   talking: boolean;
   muted: boolean;
@@ -34,6 +35,7 @@ export function OwnTile(props: { visit: Visit; room: Room; stream: string; pinne
     <Shell
       user={room.user}
       stream={stream}
+      main={!sharing}
       label={sharing ? "Your screen" : `${room.user} (you)`}
       talking={!sharing && visit.talking.value}
       muted={!sharing && !visit.devices.microphoneOn.value}
@@ -48,17 +50,18 @@ export function OwnTile(props: { visit: Visit; room: Room; stream: string; pinne
   );
 }
 
-export function RemoteTile(props: { visit: Visit; user: string; stream: string; feed: Feed | undefined; pinned: boolean; onPin(): void }) {
-  const { user, stream, feed } = props;
+export function RemoteTile(props: { visit: Visit; user: string; stream: string; main: boolean; feed: Feed | undefined; pinned: boolean; onPin(): void }) {
+  const { user, stream, main, feed } = props;
   const peer = feed?.peer.value;
   const seen = feed?.seen.value ?? false;
   return (
     <Shell
       user={user}
       stream={stream}
-      label={stream === camera ? user : stream === screen ? `${user}’s screen` : `${user}: ${stream}`}
-      talking={stream === camera && (feed?.talking.value ?? false)}
-      muted={stream === camera && (feed === undefined || feed.silent.value)}
+      main={main}
+      label={main ? user : stream === screen ? `${user}’s screen` : `${user}: ${stream}`}
+      talking={main && (feed?.talking.value ?? false)}
+      muted={main && (feed === undefined || feed.silent.value)}
       seen={seen}
       quality={feed?.quality.value ?? unmeasured}
       mirrored={false}
@@ -80,7 +83,7 @@ function Shell(frame: Frame) {
   const state = [frame.label, frame.talking && "is talking", frame.muted && "no sound", !frame.seen && "no picture"].filter(Boolean);
   return (
     <section
-      class={`tile${frame.talking ? " talking" : ""}${frame.stream === camera ? "" : " screen"}`}
+      class={`tile${frame.talking ? " talking" : ""}${frame.main ? "" : " screen"}`}
       data-testid="tile"
       data-user={frame.user}
       data-stream={frame.stream}
