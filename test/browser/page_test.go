@@ -27,9 +27,9 @@ type tab struct {
 	wrong []string // exceptions and refusals by the page's own policy; guarded by mu
 }
 
-// openTab opens an address in a page with storage of its own. It is closed when the test ends, which fails if the page
-// threw an exception or wanted something that its security policy forbids.
-func openTab(t *testing.T, browser context.Context, name, address string) *tab {
+// openTab opens an address in a page with storage of its own, with scripts that run before the page's. It is closed when
+// the test ends, which fails if the page threw an exception or wanted something that its security policy forbids.
+func openTab(t *testing.T, browser context.Context, name, address string, scripts ...string) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	p := &tab{t: t, name: name, ctx: ctx}
@@ -56,8 +56,10 @@ func openTab(t *testing.T, browser context.Context, name, address string) *tab {
 			t.Errorf("%s: %s", name, line)
 		}
 	})
-	if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}); err != nil {
-		t.Fatalf("%s: prepare the page: %v", name, err)
+	for _, script := range append([]string{watch}, scripts...) {
+		if _, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
+			t.Fatalf("%s: prepare the page: %v", name, err)
+		}
 	}
 	p.do(chromedp.Navigate(address))
 	return p
@@ -119,6 +121,12 @@ func must[T any](p *tab, expression string) T {
 		p.t.Fatalf("%s: %s: %v", p.name, expression, err)
 	}
 	return v
+}
+
+// list writes strings as JavaScript does.
+func list(texts []string) string {
+	b, _ := json.Marshal(append([]string{}, texts...)) // strings always can
+	return string(b)
 }
 
 // quote writes a string as JavaScript does.
