@@ -98,7 +98,7 @@ test-browser: build | $(results) ## the pages and a real client in Chromium
 	@SWITCHBOARD_TEST_CHROMIUM=$$(scripts/need.sh chromium:chromium)
 	# CI says that what cannot be tested here is a failure, not a skipped test.
 	export SWITCHBOARD_TEST_CHROMIUM SWITCHBOARD_TEST_BINARY=$(CURDIR)/bin/switchboard CI=true
-	$(GO) test -json -count=1 -p 1 -timeout 8m ./test/browser/... 2>&1 | $(testcount) -name browser
+	$(GO) test -json -count=1 -p 1 -timeout 15m ./test/browser/... 2>&1 | $(testcount) -name browser
 
 .PHONY: fuzz
 fuzz: | $(results) ## each fuzz target for FUZZTIME

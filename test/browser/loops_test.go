@@ -210,6 +210,16 @@ func TestOperatorsHearWhomTheyShould(t *testing.T) {
 	charlie.setVolume("fd", 50)
 	charlie.hears(gene, 50)
 
+	// Who has no microphone is told so, and hears all the same.
+	visitor := openPanel(t, browser, server.address, "visitor", 0)
+	visitor.signIn("visitor", demoPassword)
+	visitor.in("on") // in the only role that there is
+	visitor.until("advice", `document.body.innerText.includes('No microphone was found')`)
+	visitor.press("fd", "monitor", "monitor")
+	visitor.settles(gene, "the visitor to hear gene", func(got float64) bool { return got > silence })
+	visitor.until("no key for talking", keyOf("fd")+".querySelector('[data-testid=talk]') === null")
+	charlie.sees("fd", "people", "You", "Gene", "Visitor")
+
 	// All at once, and back.
 	charlie.do(chromedp.Click(hook("mute-all")))
 	charlie.hearsNothingOf(gene)

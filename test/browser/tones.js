@@ -1,15 +1,16 @@
-// Puts a tone in place of the microphone (?tone=HERTZ in the page's address), and tells
-// how loud a tone is in what the page plays.
+// Puts a tone in place of the microphone (?tone=HERTZ in the page's address, 0 for no
+// microphone at all), and tells how loud a tone is in what the page plays.
 (() => {
-  const hertz = Number(new URLSearchParams(location.search).get("tone"));
+  const hertz = Number(new URLSearchParams(location.search).get("tone") ?? NaN);
   const devices = navigator.mediaDevices;
   const amplitude = 0.25; // -12 dB
 
-  if (hertz > 0 && devices) {
+  if (!Number.isNaN(hertz) && devices) {
     const real = devices.getUserMedia.bind(devices);
     devices.getUserMedia = async (constraints) => {
       const stream = constraints.video ? await real({ video: constraints.video }) : new MediaStream();
       if (constraints.audio) {
+        if (hertz === 0) throw new DOMException("Requested device not found", "NotFoundError");
         const context = new AudioContext();
         const tone = new OscillatorNode(context, { frequency: hertz });
         const out = context.createMediaStreamDestination();

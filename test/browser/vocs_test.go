@@ -67,7 +67,7 @@ func TestTheOpenvocsClientWorks(t *testing.T) {
 	if tree == "" {
 		t.Skip("OPENVOCS_TREE is not set; name the folder with the openvocs web client (its src/HTML) to drive it here")
 	}
-	server, browser := startServer(t, "dialects.openvocs.static="+tree), startBrowser(t)
+	server, browser := startServer(t, "dialects.openvocs.static="+tree, "dialects.openvocs.push_to_talk=true"), startBrowser(t)
 	gene := operate(t, browser, server.address, "flight", "flight", 500)
 	gene.press("fd", "talk", "talk")
 

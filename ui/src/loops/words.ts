@@ -8,7 +8,7 @@ const denied = 5000;
 
 /** Explains why the person is not signed in. */
 export function refusalWords({ by, error }: Refusal): string {
-  if (!(error instanceof RpcError)) return "The server could not be reached. Check your network and try again.";
+  if (!(error instanceof RpcError)) return "The server could not be reached. Check your network and try again; if its other pages work, ask your administrator whether voice loops are switched on.";
   if (error.code === denied) {
     return by === "password"
       ? "The name or the password is not right. Type both again; if it still fails, ask your administrator for a new password."
