@@ -24,6 +24,11 @@ const (
 // CallRequest rings one or several sessions.
 type CallRequest struct {
 	To []SessionID `json:"to"`
+	// ToUser, when given, is a user of the caller's realm: all their sessions that
+	// came in by the protocol Via are rung instead of To, the latest if they are
+	// more than the limit.
+	ToUser string `json:"to_user,omitempty"`
+	Via    string `json:"via,omitempty"`
 	// Room, when given, is where the callees are called to: each is a participant
 	// in mode invited at once, and the call is over with its answer, since being
 	// in the room is what remains. Create is as in JoinRequest.
@@ -124,6 +129,11 @@ func (s *Session) Call(r CallRequest) (CallID, error) {
 	if err := s.admitted(); err != nil {
 		return "", err
 	}
+	if r.ToUser != "" {
+		if r.To = s.devices(r.ToUser, r.Via); len(r.To) == 0 {
+			return "", failure(NotFound, AboutParticipant, "user '%s' is not here", r.ToUser)
+		}
+	}
 	switch {
 	case len(r.To) == 0 || len(r.To) > limits.LegsPerCall:
 		return "", s.hub.beyond("legs_per_call", Invalid, "a call has 1 to %d callees", limits.LegsPerCall)
@@ -144,7 +154,7 @@ func (s *Session) Call(r CallRequest) (CallID, error) {
 	for i, l := range c.legs {
 		if err := c.invite(l, &r); err != nil {
 			for _, asked := range c.legs[:i] {
-				c.drop(asked, ReasonCancelled).lose(ReasonCancelled)
+				c.drop(asked, ReasonCancelled, nil).lose(ReasonCancelled)
 			}
 			s.forgetCall(c)
 			return "", err
@@ -176,7 +186,7 @@ func (c *call) invite(l *leg, r *CallRequest) error {
 	abandoned := c.abandoned
 	c.mu.Unlock()
 	if abandoned { // perhaps before there was a place to lose
-		c.drop(l, ReasonCancelled).lose(ReasonCancelled)
+		c.drop(l, ReasonCancelled, nil).lose(ReasonCancelled)
 		return errSessionEnded
 	}
 	return nil
@@ -192,7 +202,7 @@ func (s *Session) invited(r *CallRequest, by *Session, tell func(*Participant, R
 	if err := s.mayJoin(join); err != nil {
 		return err
 	}
-	if err := s.reserve(); err != nil {
+	if err := s.reserve(false); err != nil {
 		return err
 	}
 	defer s.release()
@@ -303,7 +313,7 @@ func (s *Session) Accept(id CallID, r AnswerRequest) (*Participant, error) {
 	c.mu.Unlock()
 
 	for _, o := range losers {
-		c.drop(o, ReasonElsewhere).lose(ReasonElsewhere)
+		c.drop(o, ReasonElsewhere, nil).lose(ReasonElsewhere)
 	}
 	if c.room == "" {
 		return nil, nil
@@ -330,12 +340,12 @@ func (p *Participant) enter(r AnswerRequest) error {
 
 // drop ends a leg for its callee, who is told, and returns the place that the
 // callee has to lose.
-func (c *call) drop(l *leg, why Reason) *Participant {
+func (c *call) drop(l *leg, why Reason, body []byte) *Participant {
 	c.mu.Lock()
 	l.state = legOver
 	c.mu.Unlock()
 	l.session.forgetCall(c)
-	l.session.post(newEvent(CallEnded{Call: c.id, By: c.caller.id, Reason: why}))
+	l.session.post(newEvent(CallEnded{Call: c.id, By: c.caller.id, Reason: why, Body: body}))
 	return l.place.Load()
 }
 
@@ -453,7 +463,7 @@ func (c *call) stop(by *Session, why Reason, body []byte) (places []*Participant
 		why = ReasonCancelled // for those who never answered
 	}
 	for _, l := range waiting {
-		if p := c.drop(l, why); p != nil {
+		if p := c.drop(l, why, body); p != nil {
 			places = append(places, p)
 		}
 	}
@@ -488,6 +498,9 @@ func (c *call) lost(s *Session, why Reason) {
 		c.end(s, why, nil)
 	}
 }
+
+// InCall tells whether the session still has to do with a call.
+func (s *Session) InCall(id CallID) bool { return s.call(id) != nil }
 
 func (s *Session) call(id CallID) *call {
 	s.mu.Lock()

@@ -90,6 +90,17 @@ func (c *Connection) Resume(key SessionKey) error {
 	return nil
 }
 
+// ResumeOwn is Resume for who has logged in as the user whose session it is,
+// instead of showing its key; only a session that waits for a connection can be
+// continued so. It fails with kind NotFound.
+func (c *Connection) ResumeOwn(id SessionID) error {
+	old := c.hub.session(id)
+	if old == nil || !old.Detached() || !old.sameUser(c.session) {
+		return failure(NotFound, AboutRequest, "no session to continue")
+	}
+	return c.Resume(old.key)
+}
+
 // Detach lets the session wait, for at most grace, for a new connection that
 // resumes it. It takes effect at Close. Zero ends the session at once.
 func (c *Connection) Detach(grace time.Duration) {

@@ -35,7 +35,7 @@ const eventOverhead = 96 // bytes an event costs beside its fact
 func newEvent(f Fact) *Event {
 	message := false
 	switch f.(type) {
-	case MessageSent, UserMessageSent, Delivered:
+	case MessageSent, UserMessageSent, SessionMessageSent, Delivered:
 		message = true
 	}
 	return &Event{Fact: f, size: f.weight() + eventOverhead, message: message}
@@ -146,7 +146,7 @@ type (
 	// RoomDataChanged tells the others of a key set or removed.
 	RoomDataChanged struct {
 		Room  RoomID            `json:"room"`
-		By    ParticipantID     `json:"by"`
+		By    ParticipantID     `json:"by,omitempty"` // empty: nobody in the room
 		Key   string            `json:"key"`
 		Value []byte            `json:"value,omitempty"` // nil: removed
 		Data  map[string][]byte `json:"data"`            // all keys afterwards

@@ -39,7 +39,9 @@ type Hub struct {
 	engine   media.Engine
 
 	overflows atomic.Int64
-	refused   refusals // set once in NewHub
+	refused   refusals // set once in NewHub, as is what follows
+	topics    *topics
+	register  *register
 
 	slots  chan struct{}   // bounds negotiations at once
 	proofs chan struct{}   // bounds proofs of identity at once, of which slow ones must not stop negotiations
@@ -65,7 +67,7 @@ type Hub struct {
 // NewHub makes a hub and its media engine.
 func NewHub(o Options) (*Hub, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	h := &Hub{limits: o.Limits, refused: newRefusals(), log: o.Log, auth: o.Auth, keys: o.Keys, accounts: o.Accounts, store: o.Store,
+	h := &Hub{limits: o.Limits, refused: newRefusals(), log: o.Log, auth: o.Auth, topics: newTopics(), register: newRegister(), keys: o.Keys, accounts: o.Accounts, store: o.Store,
 		slots: make(chan struct{}, max(1, o.Limits.NegotiationsAtOnce)), proofs: make(chan struct{}, proofsAtOnce),
 		ctx: ctx, cancel: cancel, turn: make(chan struct{}, 1),
 		sessions: map[SessionID]*Session{}, resumable: map[SessionKey]*Session{}, users: map[userKey][]*Session{}, rooms: map[RoomID]*Room{},

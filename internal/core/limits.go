@@ -25,6 +25,8 @@ type Limits struct {
 	Directories                int // all directories there are
 	DirectoriesPerSession      int // watched or announced in
 	ListingsPerRoom            int // directories a room is listed in
+	ClaimsPerSession           int // things that others can find by name
+	TopicsPerSession           int // followed
 	CallsPerSession            int // as caller and callee, ringing or answered
 	LegsPerCall                int
 	NegotiationsAtOnce         int           // session descriptions being answered at the same time
@@ -53,6 +55,8 @@ func DefaultLimits() Limits {
 		Directories:                10_000,
 		DirectoriesPerSession:      200,
 		ListingsPerRoom:            32,
+		ClaimsPerSession:           2_000,
+		TopicsPerSession:           4_000,
 		CallsPerSession:            100,
 		LegsPerCall:                32,
 		NegotiationsAtOnce:         64,

@@ -88,25 +88,53 @@ func (p *Participant) SetRoomData(r DataRequest) error {
 		return err
 	}
 	defer p.room.mu.Unlock()
-	room := p.room
 	if p.mode == ModeInvited {
 		return errOnlyInvited(p)
 	}
-	present, set := room.data[r.Key]
-	if r.Check && (set != (r.Previous != nil) || !bytes.Equal(present, r.Previous)) {
-		return failure(Conflict, AboutValue, "'%s' does not have the expected value", r.Key)
+	return p.room.setData(&r, p)
+}
+
+// SetRoomData changes one key of the data of a room that the session need not be
+// in, and tells everybody in it. Errors: Invalid (too much data), Denied (may not
+// talk there), NotFound (no such room), Conflict about the value (Check failed).
+func (s *Session) SetRoomData(id RoomID, r DataRequest) error {
+	if most := s.hub.limits.NameBytes; len(r.Key) > most {
+		return s.hub.beyond("name_bytes", Invalid, "a key can have at most %d bytes", most)
 	}
-	if r.Value == nil {
-		delete(room.data, r.Key)
+	room, err := s.hub.locked(id, nil, s)
+	if err != nil {
+		return err
+	}
+	defer room.mu.Unlock()
+	if permission(s.identity.Load(), id, &room.policy) < PermitTalk {
+		return failure(Denied, AboutPermission, "you may not talk in room '%s'", id.Name())
+	}
+	return room.setData(&r, nil)
+}
+
+// setData changes one key for a participant, or for nobody in the room. Callers
+// hold r.mu.
+func (r *Room) setData(d *DataRequest, by *Participant) error {
+	limits := r.hub.limits
+	present, set := r.data[d.Key]
+	if d.Check && (set != (d.Previous != nil) || !bytes.Equal(present, d.Previous)) {
+		return failure(Conflict, AboutValue, "'%s' does not have the expected value", d.Key)
+	}
+	if d.Value == nil {
+		delete(r.data, d.Key)
 	} else {
-		if dataWeight(room.data)-len(present)+len(r.Key)+len(r.Value) > limits.RoomDataBytes {
-			return p.room.hub.beyond("room_data_bytes", Invalid, "a room's data can have at most %d bytes", limits.RoomDataBytes)
+		if dataWeight(r.data)-len(present)+len(d.Key)+len(d.Value) > limits.RoomDataBytes {
+			return r.hub.beyond("room_data_bytes", Invalid, "a room's data can have at most %d bytes", limits.RoomDataBytes)
 		}
-		if room.data == nil {
-			room.data = map[string][]byte{}
+		if r.data == nil {
+			r.data = map[string][]byte{}
 		}
-		room.data[r.Key] = r.Value
+		r.data[d.Key] = d.Value
 	}
-	room.tell(RoomDataChanged{Room: room.id, By: p.id, Key: r.Key, Value: r.Value, Data: copyData(room.data)}, p)
+	fact := RoomDataChanged{Room: r.id, Key: d.Key, Value: d.Value, Data: copyData(r.data)}
+	if by != nil {
+		fact.By = by.id
+	}
+	r.tell(fact, by)
 	return nil
 }

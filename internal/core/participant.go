@@ -80,6 +80,7 @@ type Participant struct {
 	display    string     // set once
 	permission Permission // guarded by room.mu
 	entered    uint64     // counts what the session entered; set once
+	secluded   bool       // the room was hidden; set once
 
 	invitation    *call                               // while invited; guarded by room.mu
 	mode          Mode                                // guarded by room.mu
@@ -101,7 +102,7 @@ func (s *Session) Join(r JoinRequest) (*Participant, RoomInfo, error) {
 	if err := s.mayJoin(&r); err != nil {
 		return nil, RoomInfo{}, err
 	}
-	if err := s.reserve(); err != nil {
+	if err := s.reserve(r.Create != nil && r.Create.Hidden); err != nil {
 		return nil, RoomInfo{}, err
 	}
 	defer s.release()
@@ -213,7 +214,7 @@ func (s *Session) newParticipant(room *Room, r *JoinRequest) (*Participant, erro
 		return nil, s.hub.beyond("participants_per_room", Unavailable, "room '%s' is full", room.id.Name())
 	}
 	return &Participant{id: ParticipantID(newID("p")), room: room, session: s, name: name, display: r.Display,
-		permission: permit, mode: r.Mode, status: r.Status}, nil
+		permission: permit, secluded: room.policy.Hidden, mode: r.Mode, status: r.Status}, nil
 }
 
 // mayReplace tells whether the session may take the place of another that has

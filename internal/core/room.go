@@ -101,6 +101,9 @@ func (h *Hub) room(id RoomID, create *Policy, by *Session) (r, inTheWay *Room, e
 		}
 		return nil, nil, h.beyondAbout("rooms", Unavailable, AboutRoom, "no more rooms can be made: at most %d", h.limits.Rooms)
 	}
+	if create.Hidden { // bounded by the places in them
+		by = nil
+	}
 	if err := by.opening(); err != nil {
 		return nil, nil, err
 	}
@@ -155,13 +158,13 @@ func (r *Room) after(a aftermath) {
 	}
 }
 
-// tell posts a fact to everybody in the room but one, to those who watch it, and
+// tell posts a fact to every session in the room but one place, to those who watch it, and
 // to those who watch it in a directory if it is of interest there. Callers hold
 // r.mu.
 func (r *Room) tell(f Fact, but *Participant) {
 	e := newEvent(f)
 	for _, p := range r.participants {
-		if p != but {
+		if p != but && (r.seats[p.session] < 2 || r.foremost(p.session, but) == p) {
 			p.session.post(e)
 		}
 	}
@@ -174,6 +177,17 @@ func (r *Room) tell(f Fact, but *Participant) {
 	case ParticipantJoined, ParticipantChanged, ParticipantLeft, RoomDataChanged:
 		r.observe(f)
 	}
+}
+
+// foremost returns the first place of a session in the room but one, so that a
+// session with several is told once. Callers hold r.mu.
+func (r *Room) foremost(s *Session, but *Participant) *Participant {
+	for _, p := range r.participants {
+		if p.session == s && p != but {
+			return p
+		}
+	}
+	return nil
 }
 
 // info describes the room, without one participant. Callers hold r.mu.

@@ -31,6 +31,7 @@ type Session struct {
 	on           *Connection                      // guarded by mu; nil while detached
 	timer        *time.Timer                      // ends a detached session; guarded by mu
 	participants map[ParticipantID]*Participant   // guarded by mu
+	secluded     int                              // of them, in hidden rooms; guarded by mu
 	joining      int                              // places reserved; guarded by mu
 	transports   map[media.TransportID]*Transport // guarded by mu
 	watched      map[RoomID]*Room                 // guarded by mu
@@ -175,6 +176,8 @@ func (s *Session) End(why Reason) {
 	for _, t := range transports {
 		t.release()
 	}
+	s.hub.executeWills(s.hub.register.leave(s))
+	s.hub.topics.leave(s)
 	s.post(newEvent(SessionEnded{why}))
 	close(s.done)
 }
@@ -246,15 +249,27 @@ func (s *Session) Participants() []*Participant {
 
 var errSessionEnded = failure(Unavailable, AboutRequest, "the session has ended")
 
-// reserve holds a place in a room while a join is under way.
-func (s *Session) reserve() error {
+// over tells whether the session has ended, or is ending.
+func (s *Session) over() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
+// reserve holds a place in a room while a join is under way. Places in hidden
+// rooms count apart: there are as many as media connections can be.
+func (s *Session) reserve(hidden bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
 		return errSessionEnded
 	}
-	if len(s.participants)+s.joining >= s.hub.limits.RoomsPerSession {
-		return s.hub.beyond("rooms_per_session", Unavailable, "too many rooms entered: at most %d", s.hub.limits.RoomsPerSession)
+	taken, most := len(s.participants)-s.secluded, s.hub.limits.RoomsPerSession
+	if hidden {
+		taken, most = s.secluded, 2*s.hub.limits.TransportsPerSession
+	}
+	if taken+s.joining >= most {
+		return s.hub.beyond("rooms_per_session", Unavailable, "too many rooms entered: at most %d", most)
 	}
 	s.joining++
 	return nil
@@ -285,12 +300,18 @@ func (s *Session) hold(p *Participant) error {
 	s.entries++
 	p.entered = s.entries
 	s.participants[p.id] = p
+	if p.secluded {
+		s.secluded++
+	}
 	return nil
 }
 
 func (s *Session) forget(p *Participant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.secluded && s.participants[p.id] != nil {
+		s.secluded--
+	}
 	delete(s.participants, p.id)
 	s.statuses -= len(p.status) // nobody writes it any more
 }

@@ -1,6 +1,10 @@
 package core
 
-import "slices"
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
 
 // userKey names a user of a realm.
 type userKey struct{ realm, user string }
@@ -57,6 +61,48 @@ func (h *Hub) sessionsOf(key userKey) []*Session {
 	return slices.Clone(h.users[key])
 }
 
+// Device is a session of a user, by which one reaches them.
+type Device struct {
+	ID     SessionID  `json:"id"`
+	User   string     `json:"user"`
+	Via    string     `json:"via"`
+	Remote netip.Addr `json:"remote"` // not valid while it has no connection
+}
+
+// Devices lists by what the users of a realm can be reached, by user, each user's in the order of their logins.
+func (a Admin) Devices(realm string) []Device {
+	var all []*Session
+	a.hub.mu.RLock()
+	for key, sessions := range a.hub.users {
+		if key.realm == realm {
+			all = append(all, sessions...)
+		}
+	}
+	a.hub.mu.RUnlock()
+	devices := make([]Device, 0, len(all))
+	for _, s := range all {
+		i := Device{ID: s.id, User: s.identity.Load().User, Via: s.via}
+		s.mu.Lock()
+		if s.on != nil {
+			i.Remote = s.on.from
+		}
+		s.mu.Unlock()
+		devices = append(devices, i)
+	}
+	slices.SortStableFunc(devices, func(x, y Device) int { return cmp.Compare(x.User, y.User) })
+	return devices
+}
+
+// devices returns by which sessions a user of the session's realm can be called.
+func (s *Session) devices(user, via string) (ids []SessionID) {
+	for _, o := range s.hub.sessionsOf(userKey{s.identity.Load().Realm, user}) {
+		if o.via == via {
+			ids = append(ids, o.id)
+		}
+	}
+	return ids[max(0, len(ids)-s.hub.limits.LegsPerCall):]
+}
+
 // UserMessage is an opaque message to a user, wherever they are.
 type UserMessage struct {
 	User string `json:"user"`           // of the sender's realm; empty: the sender's own user
@@ -108,5 +154,52 @@ func (s *Session) SendToUser(m UserMessage) error {
 			o.post(e)
 		}
 	}
+	return nil
+}
+
+// SessionMessage is an opaque message to one session.
+type SessionMessage struct {
+	To   SessionID `json:"to"`
+	Type string    `json:"type"` // media type of Body
+	Body []byte    `json:"body"` // not changed afterwards
+}
+
+// SessionMessageSent carries a [SessionMessage].
+type SessionMessageSent struct {
+	From     SessionID `json:"from"`
+	FromUser string    `json:"from_user"`
+	Type     string    `json:"type"`
+	Body     []byte    `json:"body"`
+}
+
+func (f SessionMessageSent) weight() int { return len(f.FromUser) + len(f.Type) + len(f.Body) + 32 }
+
+// SendTo delivers a message to one session of the realm. Errors: Invalid (too
+// long), Denied (guests may not), NotFound about the participant (no such
+// session of a user is here), Unavailable (it is behind with reading, or has no
+// connection now).
+func (s *Session) SendTo(m SessionMessage) error {
+	from := s.identity.Load()
+	if most := s.hub.limits.MessageBytes; len(m.Body) > most || len(m.Type) > s.hub.limits.NameBytes {
+		return s.hub.beyond("message_bytes", Invalid, "a message can have at most %d bytes", most)
+	}
+	if from.User == "" {
+		return failure(Denied, AboutPermission, "a login is needed")
+	}
+	to := s.hub.session(m.To)
+	if to == nil {
+		return failure(NotFound, AboutParticipant, "no such session")
+	}
+	if id := to.identity.Load(); id.User == "" || id.Realm != from.Realm {
+		return failure(NotFound, AboutParticipant, "no such session")
+	}
+	e := newEvent(SessionMessageSent{From: s.id, FromUser: from.User, Type: m.Type, Body: m.Body})
+	switch {
+	case to.Detached():
+		return failure(Unavailable, AboutParticipant, "the session has no connection now")
+	case !to.takes(e):
+		return s.hub.beyond("mailbox_bytes", Unavailable, "the session is behind with reading")
+	}
+	to.post(e)
 	return nil
 }

@@ -1,5 +1,10 @@
 package core
 
+import (
+	"maps"
+	"slices"
+)
+
 // WatchRoom makes the session hear what everybody in a room is told, messages
 // excepted, without being in it, and returns the room as it was just before.
 // Whoever is in a room is told once. Errors: NotFound (no such room), Denied
@@ -25,6 +30,24 @@ func (s *Session) WatchRoom(id RoomID) (RoomInfo, error) {
 	}
 	r.watchers[s] = struct{}{}
 	return r.info(nil), nil
+}
+
+// Locate finds the room that a participant is in, among those that the session
+// may listen in. It fails with NotFound about the participant.
+func (s *Session) Locate(id ParticipantID) (RoomID, ParticipantInfo, error) {
+	s.hub.mu.RLock()
+	rooms := slices.Collect(maps.Values(s.hub.rooms))
+	s.hub.mu.RUnlock()
+	for _, r := range rooms {
+		r.mu.Lock()
+		if p := r.byID(id); p != nil && permission(s.identity.Load(), r.id, &r.policy) >= PermitListen {
+			info := p.info()
+			r.mu.Unlock()
+			return r.id, info, nil
+		}
+		r.mu.Unlock()
+	}
+	return "", ParticipantInfo{}, failure(NotFound, AboutParticipant, "no such participant")
 }
 
 // UnwatchRoom ends WatchRoom. It is no error if the room is not watched.

@@ -1,0 +1,136 @@
+package nkmedia
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// infoOf describes a session in the words of all generations; only members that
+// have a value are there (dossier 2.3).
+func (c *conversation) infoOf(s *session) object {
+	o := object{"session_id": s.id, "type": s.kind, "type_ext": c.extOf(s), "user_id": c.user, "user_session": c.self(),
+		"wait_timeout": int(s.wait.Seconds()), "ready_timeout": int(s.readyFor.Seconds()), "bitrate": s.bitrate,
+		"mute_audio": !s.use.audio, "mute_video": !s.use.video, "mute_data": !s.use.data, "stop_after_peer": s.stopAfterPeer}
+	for key, value := range c.extOf(s) {
+		o[key] = value
+	}
+	put := func(key, value string) {
+		if value != "" {
+			o[key] = value
+		}
+	}
+	put("backend", s.backend)
+	put("master_id", s.master)
+	put("master_peer", s.master)
+	put("peer", s.place.peer)
+	put("uri", s.uri)
+	if s.uri != "" {
+		o["loops"] = s.loops
+	}
+	if s.offer != "" {
+		o["offer"] = described(s.offer, s.plain, nil)
+	}
+	if s.answer != "" {
+		o["answer"] = described(s.answer, s.plain, nil)
+	}
+	if s.meta != nil {
+		o["session_meta"] = s.meta
+	}
+	if c.generation == G4 {
+		o["start_time"] = s.startedAt.Unix()
+	}
+	return o
+}
+
+// extOf is what a type has beside the others.
+func (c *conversation) extOf(s *session) object {
+	o := object{}
+	if s.place.named {
+		o["room_id"] = s.place.room.Name()
+	}
+	for key, value := range map[string]string{"publisher_id": s.place.publisher, "peer_id": s.place.peer, "layout": s.place.layout} {
+		if value != "" {
+			o[key] = value
+		}
+	}
+	if s.kind == "mcu" {
+		o["room_type"] = "video-mcu-stereo"
+	}
+	return o
+}
+
+func (c *conversation) sessionInfo(q *request, s *session, _ values) { c.reply(q, c.infoOf(s)) }
+
+// listSessions names the sessions of the client's user, and those of others
+// for who may control them.
+func (c *conversation) listSessions(q *request, _ values) {
+	user := c.user
+	if c.admin || c.o.Control == ControlAnybody {
+		user = ""
+	}
+	list := []object{}
+	for _, e := range c.session().Claims(user) {
+		if id, ok := strings.CutPrefix(e.Name, entryOf("")); ok && len(e.Details) > 0 {
+			list = append(list, object{"session_id": id})
+		}
+	}
+	c.reply(q, list)
+}
+
+func (c *conversation) sessionStatus(q *request, s *session, _ values) {
+	o := object{}
+	if s.main != nil {
+		o["webrtc_ready"] = s.main.transport.Stats().State == "connected"
+	}
+	c.reply(q, o)
+}
+
+// sessionStats tells the counters of the session's media connections.
+func (c *conversation) sessionStats(q *request, s *session, _ values) {
+	o := object{}
+	for name, l := range map[string]*leg{"caller": s.main, "callee": s.far} {
+		if l == nil {
+			continue
+		}
+		t := l.transport.Stats()
+		o[name] = object{"packets_received": t.PacketsReceived, "packets_sent": t.PacketsSent, "bytes_received": t.BytesReceived,
+			"bytes_sent": t.BytesSent, "packets_lost": t.PacketsLost, "round_trip_ms": t.RoundTrip.Milliseconds(), "state": t.State}
+	}
+	c.reply(q, o)
+}
+
+// getOffer tells the offer: the object itself is the data (dossier 2.3).
+func (c *conversation) getOffer(q *request, s *session, _ values) {
+	if s.offer == "" {
+		c.fail(q, faultOf("offer_not_set"))
+		return
+	}
+	c.reply(q, described(s.offer, s.plain, s.offered))
+}
+
+func (c *conversation) getAnswer(q *request, s *session, _ values) {
+	if s.answer == "" {
+		c.fail(q, faultOf("answer_not_set"))
+		return
+	}
+	c.reply(q, described(s.answer, s.plain, nil))
+}
+
+// updateStatus tells what a client says about a session.
+func (c *conversation) updateStatus(q *request, s *session, v values) {
+	c.reply(q, nil)
+	if v.has("talking") && !v.flag("no_events", false) {
+		c.happened(s, "updated_status", object{"talking": v.flag("talking", false)})
+	}
+}
+
+// addTimelog tells what a client notes about a session; it is not kept.
+func (c *conversation) addTimelog(q *request, s *session, v values) {
+	c.reply(q, nil)
+	note := object{"msg": v.text("msg"), "time": time.Now().UnixMilli()}
+	if body := v.raw("body"); body != nil {
+		note["body"] = json.RawMessage(body)
+	}
+	c.happened(s, "info", object{"info": "timelog", "timelog": note})
+}
