@@ -33,6 +33,7 @@ func (s *server) dialects() ([]spoken, error) {
 	}{
 		{s.Config.Dialects.Kurento.Access, s.Config.Dialects.Kurento.Origins, s.kurento},
 		{s.Config.Dialects.Calling.Access, s.Config.Dialects.Calling.Origins, s.calling},
+		{s.Config.Dialects.NkMEDIA.Access, s.Config.Dialects.NkMEDIA.Origins, s.nkmedia},
 		{s.Config.Dialects.Omikron.Access, s.Config.Dialects.Omikron.Origins, s.omikron},
 		{s.Config.Dialects.Openvocs.Access, s.Config.Dialects.Openvocs.Origins, s.openvocs},
 	} {

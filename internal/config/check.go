@@ -173,6 +173,7 @@ func (c *Config) problems() Mistakes {
 	c.Dialects.Kurento.check(check)
 	c.Dialects.Calling.check(check)
 	c.Dialects.Omikron.check(check)
+	c.Dialects.NkMEDIA.check(check)
 	c.Dialects.Openvocs.check(check)
 	c.Tokens.check(check)
 	c.checkLogins(check)
@@ -285,7 +286,7 @@ func (d Dialects) access(name string) string {
 }
 
 // hasGuests tells whether a dialect lets in whom nobody knows.
-func hasGuests(name string) bool { return name != "omikron" && name != "openvocs" }
+func hasGuests(name string) bool { return name != "omikron" && name != "openvocs" && name != "nkmedia" }
 
 func (c *Config) checkAccess(check *checker) {
 	for _, name := range c.Dialects.names() {

@@ -136,6 +136,9 @@ type Dialects struct {
 	// `/ws/client/`, `/ws/iota/` and `/ws/call/`, as those of Tensamin speak it,
 	// with the directory that they ask at `/api/`.
 	Omikron Omikron `yaml:"omikron"`
+	// Media sessions, rooms and calls driven by an application, at `/nkmedia` and
+	// `/nkapi/ws`, as clients of NkMEDIA speak it.
+	NkMEDIA NkMEDIA `yaml:"nkmedia"`
 	// Voice loops for operations rooms at `/api`, as the web client and the
 	// administrators' client of openvocs speak it. Users, roles and loops are in the
 	// store.
@@ -197,6 +200,58 @@ type Kurento struct {
 	// Tell the demo client to show both its own picture and the one that comes
 	// back (`demo.loopback.andLocal`).
 	LoopbackAndLocal bool `yaml:"loopback_and_local"`
+}
+
+// NkMEDIA holds the options of the dialect of that name.
+type NkMEDIA struct {
+	// Who may use the dialect: `open` (whoever logs in as a user of this server),
+	// or `off`. There are no guests.
+	Access string `yaml:"access"`
+	// Which web pages may connect by this dialect, as in `origins`, instead of
+	// that list. Empty: that list.
+	Origins Origins `yaml:"origins"`
+	// What clients that name none believe the server to be: `g1` (the published
+	// page of July 2016: errors are 1000 or 2000), `g2` (a number for each error;
+	// what NcClient knows), `g3` (six digits), or `g4` (names; events are no
+	// requests).
+	Generation string `yaml:"generation"`
+	// Who may control sessions and connections of another: `user` (the same user,
+	// and administrators), or `anybody` who knows the id, as in the original.
+	Control string `yaml:"control"`
+	// What guests of other dialects may do in rooms that this dialect makes:
+	// `none`, `listen` or `talk`.
+	Guests string `yaml:"guests"`
+	// How long a client may take to reply to a request of the server's, be it an
+	// event, a ping or an invitation to a call.
+	ReplyLimit time.Duration `yaml:"reply_limit"`
+	// Close the connection of a client that takes longer, as the original does.
+	// Otherwise only a ping closes it; an event is given up, an invitation counts
+	// as refused.
+	Strict bool `yaml:"strict"`
+	// Time between two pings.
+	PingInterval time.Duration `yaml:"ping_interval"`
+	// How long a connection may say nothing.
+	IdleLimit time.Duration `yaml:"idle_limit"`
+	// How long a session waits for its answer unless it names a time.
+	WaitTimeout time.Duration `yaml:"wait_timeout"`
+	// How long a session with an answer lasts unless it names a time.
+	ReadyTimeout time.Duration `yaml:"ready_timeout"`
+	// How long a call rings unless it names a time.
+	RingTime time.Duration `yaml:"ring_time"`
+	// How long a room stays that nobody is in unless it names a time.
+	RoomTimeout time.Duration `yaml:"room_timeout"`
+	// How long sessions wait for a client whose connection broke; it goes on by
+	// logging in with its former `session_id`. 0: not at all, as clients expect.
+	Grace time.Duration `yaml:"grace"`
+	// Most that a client is asked to send as video, in kbit/s, unless it names a
+	// bitrate. 0: no bound.
+	VideoKbps int `yaml:"video_kbps"`
+	// What clients give bitrates in: `kbps`, `bps`, or `guess` (below 10000 kbit/s,
+	// else bit/s; the published page has both).
+	BitrateUnit string `yaml:"bitrate_unit"`
+	// File that parked sessions hear, of the folder that is played from. Empty:
+	// silence.
+	ParkMusic string `yaml:"park_music"`
 }
 
 // Omikron holds the options of the dialect of that name.
