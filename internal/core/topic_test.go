@@ -294,7 +294,7 @@ func TestUsersContinueTheirOwnSessions(t *testing.T) {
 		if err := other.ResumeOwn(old.ID()); err != nil || other.Session() != old {
 			t.Errorf("resume: %v", err)
 		}
-		infos := h.Admin().Sessions("ops")
+		infos := h.Admin().Reaches("ops")
 		if len(infos) != 2 || infos[0].User != "ada" || !infos[0].Remote.IsValid() || infos[0].Via != "test" {
 			t.Errorf("sessions: %+v", infos)
 		}

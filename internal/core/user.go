@@ -61,16 +61,16 @@ func (h *Hub) sessionsOf(key userKey) []*Session {
 	return slices.Clone(h.users[key])
 }
 
-// Device is a session of a user, by which one reaches them.
-type Device struct {
+// Reach is a session of a user, by which one reaches them.
+type Reach struct {
 	ID     SessionID  `json:"id"`
 	User   string     `json:"user"`
 	Via    string     `json:"via"`
 	Remote netip.Addr `json:"remote"` // not valid while it has no connection
 }
 
-// Devices lists by what the users of a realm can be reached, by user, each user's in the order of their logins.
-func (a Admin) Devices(realm string) []Device {
+// Reaches lists by what the users of a realm can be reached, by user, each user's in the order of their logins.
+func (a Admin) Reaches(realm string) []Reach {
 	var all []*Session
 	a.hub.mu.RLock()
 	for key, sessions := range a.hub.users {
@@ -79,9 +79,9 @@ func (a Admin) Devices(realm string) []Device {
 		}
 	}
 	a.hub.mu.RUnlock()
-	devices := make([]Device, 0, len(all))
+	devices := make([]Reach, 0, len(all))
 	for _, s := range all {
-		i := Device{ID: s.id, User: s.identity.Load().User, Via: s.via}
+		i := Reach{ID: s.id, User: s.identity.Load().User, Via: s.via}
 		s.mu.Lock()
 		if s.on != nil {
 			i.Remote = s.on.from
@@ -89,7 +89,7 @@ func (a Admin) Devices(realm string) []Device {
 		s.mu.Unlock()
 		devices = append(devices, i)
 	}
-	slices.SortStableFunc(devices, func(x, y Device) int { return cmp.Compare(x.User, y.User) })
+	slices.SortStableFunc(devices, func(x, y Reach) int { return cmp.Compare(x.User, y.User) })
 	return devices
 }
 

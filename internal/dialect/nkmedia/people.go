@@ -26,9 +26,9 @@ func (c *conversation) controls(user string) bool {
 }
 
 // connections lists the connections of this dialect, of one user or of all.
-func (c *conversation) connections(user string) []core.Device {
-	var mine []core.Device
-	for _, s := range c.o.Hub.Admin().Devices(c.session().Identity().Realm) {
+func (c *conversation) connections(user string) []core.Reach {
+	var mine []core.Reach
+	for _, s := range c.o.Hub.Admin().Reaches(c.session().Identity().Realm) {
 		if s.Via == Name && (user == "" || s.User == user) {
 			mine = append(mine, s)
 		}
@@ -37,14 +37,14 @@ func (c *conversation) connections(user string) []core.Device {
 }
 
 // connection finds one connection by its id on the wire.
-func (c *conversation) connection(wire string) (core.Device, *fault) {
+func (c *conversation) connection(wire string) (core.Reach, *fault) {
 	id := sessionIDOf(wire)
 	for _, s := range c.connections("") {
 		if s.ID == id {
 			return s, nil
 		}
 	}
-	return core.Device{}, faultOf("session_not_found")
+	return core.Reach{}, faultOf("session_not_found")
 }
 
 // listUsers tells who is logged in and by which connections: dossier 1.6. One
