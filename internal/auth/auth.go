@@ -225,6 +225,7 @@ func (g *Gate) password(ctx context.Context, c core.Credentials, remote netip.Ad
 		return id, err
 	}
 	if !right {
+		attempt.failed()
 		g.audit(ctx, c.Realm, c.User, remote, store.OutcomeDenied, "")
 		return id, denied("wrong user or password")
 	}

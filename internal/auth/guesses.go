@@ -29,7 +29,9 @@ func (g *Guesses) Try(name string, from netip.Addr, try func() error) error {
 	switch {
 	case err == nil:
 		attempt.succeeded()
-	case core.KindOf(err) != core.Denied && core.KindOf(err) != core.NotFound:
+	case core.KindOf(err) == core.Denied, core.KindOf(err) == core.NotFound:
+		attempt.failed()
+	default:
 		attempt.undecided()
 	}
 	return err

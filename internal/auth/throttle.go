@@ -16,6 +16,9 @@ type rule struct {
 	free  int           // wrong ones in a row that cost nothing
 	first time.Duration // the wait after one more; it doubles with each further one
 	most  time.Duration // the longest wait
+	// pending is how many may be in progress before they have to wait. 0: one in
+	// progress counts as wrong, so that many at once are not free.
+	pending int
 }
 
 // forget is how long after the last wrong password all is forgotten.
@@ -23,13 +26,14 @@ const forget = 15 * time.Minute
 
 // The pair of user and address is what a guesser has: it gets slow soon. A user
 // alone and an address alone are slowed later and less, because others are
-// behind them too: many people behind one address, and a user who must be able
-// to log in while somebody elsewhere guesses their password.
+// behind them too: many people behind one address, who may all log in at one time
+// to a directory that takes its time, and a user who must be able to log in while
+// somebody elsewhere guesses their password.
 func rules() [3]rule {
 	return [...]rule{
 		byPair:    {free: 3, first: time.Second, most: 5 * time.Minute},
 		byUser:    {free: 20, first: time.Second, most: 30 * time.Second},
-		byAddress: {free: 30, first: time.Second, most: time.Minute},
+		byAddress: {free: 30, first: time.Second, most: time.Minute, pending: 200},
 	}
 }
 
@@ -63,7 +67,8 @@ type key struct {
 }
 
 type entry struct {
-	wrong   int       // attempts in a row that were not right, those in progress among them
+	wrong   int       // attempts in a row that were not right, those in progress among them unless they are pending
+	pending int       // attempts in progress, where the rule bounds them
 	last    time.Time // when wrong last grew
 	until   time.Time // no attempt before
 	trusted bool      // of a pair: this user has logged in from this address before
@@ -84,8 +89,8 @@ func newThrottle(most int) *throttle {
 	return &throttle{most: most, rules: rules(), entries: make(map[key]*entry)}
 }
 
-// An attempt is one password being checked. It counts as wrong from the start,
-// so that many at once are not free, until one of its methods says otherwise.
+// An attempt is one password being checked. Its maker calls one of succeeded,
+// failed and undecided.
 type attempt struct {
 	throttle *throttle
 	keys     [3]key
@@ -114,17 +119,29 @@ func (t *throttle) attempt(realm, user string, from netip.Addr) (a *attempt, wai
 			continue // keys has the pair before the user
 		}
 		wait = max(wait, e.until.Sub(now))
+		if r := t.rules[k.kind]; r.pending > 0 && e.pending >= r.pending {
+			wait = max(wait, r.first)
+		}
 	}
 	if wait > 0 {
 		return nil, wait
 	}
 	for _, k := range a.keys[:a.known] {
 		e := t.entry(k, now)
-		e.wrong++
-		e.last = now
-		e.until = now.Add(t.rules[k.kind].wait(e.wrong))
+		if t.rules[k.kind].pending > 0 {
+			e.pending++
+			continue
+		}
+		t.count(e, k.kind, now)
 	}
 	return a, 0
+}
+
+// count counts a wrong password. The caller holds mu.
+func (t *throttle) count(e *entry, kind int, now time.Time) {
+	e.wrong++
+	e.last = now
+	e.until = now.Add(t.rules[kind].wait(e.wrong))
 }
 
 // keys returns what an attempt counts for. IPv6 users own at least a /64, so
@@ -196,14 +213,36 @@ func (a *attempt) succeeded() {
 	}
 }
 
+// failed counts what was only pending.
+func (a *attempt) failed() {
+	t := a.throttle
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for _, k := range a.keys[:a.known] {
+		if t.rules[k.kind].pending == 0 {
+			continue
+		}
+		e := t.entry(k, now) // it may have been forgotten meanwhile
+		e.pending = max(0, e.pending-1)
+		t.count(e, k.kind, now)
+	}
+}
+
 // undecided takes back what the attempt has counted.
 func (a *attempt) undecided() { a.takeBack() }
 
 func (a *attempt) takeBack() {
-	a.throttle.mu.Lock()
-	defer a.throttle.mu.Unlock()
+	t := a.throttle
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, k := range a.keys[:a.known] {
-		if e := a.throttle.entries[k]; e != nil && e.wrong > 0 {
+		e := t.entries[k]
+		switch {
+		case e == nil:
+		case t.rules[k.kind].pending > 0:
+			e.pending = max(0, e.pending-1)
+		case e.wrong > 0:
 			e.wrong--
 			e.until = time.Time{} // it had passed, or the attempt would not have begun
 		}

@@ -21,8 +21,9 @@ func guess(t *testing.T, th *throttle, n int, user string, from netip.Addr) time
 	start := time.Now()
 	for range n {
 		for {
-			_, wait := th.attempt("default", user, from)
+			a, wait := th.attempt("default", user, from)
 			if wait == 0 {
+				a.failed()
 				break
 			}
 			time.Sleep(wait) // virtual time
@@ -86,6 +87,39 @@ func TestGuessingAtOnce(t *testing.T) {
 		if admitted != 4 {
 			t.Errorf("%d guesses at once were admitted, want the 3 free ones and one more", admitted)
 		}
+	})
+}
+
+// TestManyLogInAtOnce: people behind one address, all at the same time, do not
+// have to wait for each other, and a guesser there may not make many more guesses
+// at once.
+func TestManyLogInAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := newThrottle(10_000)
+		var all []*attempt
+		for i := range 250 {
+			a, wait := th.attempt("default", fmt.Sprint("user", i), home)
+			if want := i < 200; (wait == 0) != want {
+				t.Fatalf("attempt %d at once has to wait %v", i+1, wait)
+			}
+			if a != nil {
+				all = append(all, a)
+			}
+		}
+		for i, a := range all {
+			if i < 150 {
+				a.succeeded()
+			} else {
+				a.undecided()
+			}
+		}
+		wantWait(t, th, "ada", home, 0)
+		for i := range 40 {
+			if a, wait := th.attempt("default", fmt.Sprint("guess", i), home); wait == 0 {
+				a.failed()
+			}
+		}
+		wantWait(t, th, "ada", home, time.Second)
 	})
 }
 

@@ -49,6 +49,8 @@ type Hub struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // slow verbs under way
 
+	preferences together
+
 	changes atomic.Int64  // of stored people and places, counted
 	turn    chan struct{} // whose holder brings live rooms and people in line with stored ones
 
@@ -84,6 +86,7 @@ func NewHub(o Options) (*Hub, error) {
 	if h.store == nil {
 		h.store = noStore{}
 	}
+	h.preferences.store = h.store
 	engine, err := o.Media(h)
 	if err != nil {
 		cancel()

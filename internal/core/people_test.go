@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -23,6 +24,8 @@ import (
 type town struct {
 	*house
 	store *sql.Store
+	log   *bytes.Buffer // read only when nothing goes on
+	path  string        // of the database
 }
 
 // newTown makes a town where
@@ -31,14 +34,23 @@ type town struct {
 //   - cyd, of the project, acts as flight, and eve as nobody;
 //   - in "loop" flight may talk and capcom listen; in "pier", of the project,
 //     capcom may talk; in "yard" guide may listen.
-func newTown(t testing.TB) *town {
+func newTown(t testing.TB, change ...func(*auth.Options, *core.Options)) *town {
 	t.Helper()
-	s, err := sql.Open(t.Context(), filepath.Join(t.TempDir(), "switchboard.db"))
+	path := filepath.Join(t.TempDir(), "switchboard.db")
+	s, err := sql.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	gate := auth.New(auth.Options{Store: s, Hasher: auth.NewHasher(auth.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 0), Log: slog.New(slog.DiscardHandler)})
-	h := newHouse(t, func(o *core.Options) { o.Store, o.Auth, o.Keys, o.Accounts = s, gate, gate, gate })
+	log := &bytes.Buffer{}
+	gate := auth.New(auth.Options{Store: s, Hasher: auth.NewHasher(auth.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 0)})
+	h := newHouse(t, func(o *core.Options) {
+		o.Log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		o.Store, o.Auth, o.Keys, o.Accounts = s, gate, gate, gate
+		gate.Log = o.Log
+		for _, f := range change {
+			f(&gate.Options, o)
+		}
+	})
 	t.Cleanup(func() {
 		if err := errors.Join(h.Close(), s.Close()); err != nil { // the hub first
 			t.Error(err)
@@ -55,7 +67,7 @@ func newTown(t testing.TB) *town {
 	if err := h.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &town{h, s}
+	return &town{h, s, log, path}
 }
 
 func password(user string) string { return user + " is who I am" }

@@ -119,13 +119,7 @@ func (s *Session) Remember(ctx context.Context, room string, p Preference) error
 		return failure(Invalid, AboutValue, "the volume is 0 to 100")
 	}
 	value := store.Preference{Realm: id.Realm, User: id.User, Role: id.Role, Room: room, Mode: accessOf(p.Mode), Volume: p.Volume}
-	err = s.hub.within(ctx, "remember how a room was left", s, func(tx store.Records) error {
-		before, err := tx.Preferences(ctx, store.Preference{Realm: id.Realm, User: id.User, Role: id.Role, Room: room})
-		if err != nil || slices.Contains(before, value) {
-			return err
-		}
-		return tx.SetPreferences(ctx, []store.Preference{value})
-	})
+	err = s.hub.rememberPreference(ctx, s, value)
 	if err != nil {
 		return err
 	}
@@ -136,6 +130,24 @@ func (s *Session) Remember(ctx context.Context, room string, p Preference) error
 		}
 	}
 	return nil
+}
+
+// rememberPreference writes only what is not stored already: clients that come
+// back ask for what they had, all at once.
+func (h *Hub) rememberPreference(ctx context.Context, s *Session, value store.Preference) error {
+	const verb = "remember how a room was left"
+	same := false
+	err := h.view(ctx, verb, s, func(tx store.Records) error {
+		like := value
+		like.Mode, like.Volume = "", 0
+		before, err := tx.Preferences(ctx, like)
+		same = slices.Contains(before, value)
+		return err
+	})
+	if err != nil || same {
+		return err
+	}
+	return h.stored(verb, s, h.preferences.keep(ctx, value))
 }
 
 func permitted(a store.Access) Permission {
