@@ -7,6 +7,7 @@ import { backoff } from "../src/shared/backoff.ts";
 import { planGrid } from "../src/rooms/layout.ts";
 import { sendLimit, shrink } from "../src/rooms/limits.ts";
 import { pieces } from "../src/rooms/links.ts";
+import { readSample } from "../src/shared/peer.ts";
 import { judge, loudness, videoFlowed, type Counters, type Sample } from "../src/shared/quality.ts";
 import { RpcError, RpcLost } from "../src/shared/rpc.ts";
 import { actionOf } from "../src/rooms/shortcuts.ts";
@@ -53,6 +54,20 @@ describe("address", () => {
     assert.equal(socketAddress("http://h:8080/rooms/?room=x#/y", ""), "ws://h:8080/room");
     assert.equal(socketAddress("https://h/rooms/", "t&1"), "wss://h/room?token=t%261");
   });
+});
+
+test("a connection that sends and receives sound is judged by what it receives", () => {
+  const received = { type: "inbound-rtp", kind: "audio", packetsReceived: 90, packetsLost: 10, jitter: 0.02 };
+  const sent = { type: "outbound-rtp", kind: "audio", packetsSent: 500 };
+  const reported = { type: "remote-inbound-rtp", kind: "audio", localId: "sent", packetsLost: 1, jitter: 0.5, roundTripTime: 0.03 };
+  for (const order of [
+    { received, sent, reported },
+    { reported, sent, received },
+  ]) {
+    const { audio, rttMs } = readSample(new Map(Object.entries(order)));
+    assert.deepEqual([audio?.packets, audio?.lost, audio?.jitterMs, rttMs], [90, 10, 20, 30]);
+  }
+  assert.equal(readSample(new Map(Object.entries({ sent, reported }))).audio?.packets, 499);
 });
 
 describe("links in chat", () => {

@@ -44,8 +44,10 @@ export class Station {
     const pages = this.desk.board.value?.pages.value ?? [];
     return pages.find((p) => p.number === this.#pageNumber.value) ?? pages[0];
   });
+  /** Whether the person wants to be heard and has something to be heard by. */
+  readonly speaking = computed(() => this.ptt.open.value && this.devices.microphoneOn.value);
   /** Whether others hear the person. */
-  readonly onAir = computed(() => this.ptt.open.value && this.desk.state.value === "on" && (this.desk.board.value?.talkLoops.value.length ?? 0) > 0);
+  readonly onAir = computed(() => this.speaking.value && this.desk.state.value === "on" && (this.desk.board.value?.talkLoops.value.length ?? 0) > 0);
   readonly layout = computed(() => (this.settings.layout.value !== "auto" ? this.settings.layout.value : this.#narrow.value ? "phone" : "desk"));
 
   #pageNumber = signal(Number(memory.recall("page") ?? 1));
@@ -68,7 +70,7 @@ export class Station {
     );
     this.desk.alone = () => this.settings.alone.peek() === "yes";
     effect(() => this.ptt.latch(this.settings.latching.value === "yes"));
-    effect(() => this.desk.air(this.ptt.open.value));
+    effect(() => this.desk.air(this.speaking.value));
     effect(() => void (this.#gate.open = this.onAir.value));
     effect(() => this.#followMicrophone());
     effect(() => void this.desk.voice.value?.send(this.#sent.value));
@@ -76,6 +78,7 @@ export class Station {
     effect(() => this.#followTrouble());
     effect(() => this.#followPresses());
     this.#followConnection();
+    this.#followHeadset();
     this.#followWindow();
     setInterval(() => (this.level.value = this.#meter?.level() ?? 0), listenMs);
     setInterval(() => void this.#measure(), measureMs);
@@ -163,6 +166,17 @@ export class Station {
       if (state === "reconnecting") this.notices.say("Connection lost. Reconnecting.");
       else if (state === "on" && before === "reconnecting") this.notices.say("Connected again.");
       before = state;
+    });
+  }
+
+  /** A headset that is plugged in again is used again. */
+  #followHeadset(): void {
+    let before = 0;
+    effect(() => {
+      const now = this.devices.all.value.filter((d) => d.kind === "audioinput").length;
+      const cause = this.devices.trouble.microphone.peek()?.cause;
+      if (now > before && (cause === "ended" || cause === "NotFoundError")) void this.devices.start();
+      before = now;
     });
   }
 
