@@ -25,10 +25,10 @@ func delays(t *testing.T, jitter time.Duration) []time.Duration {
 			talker := s.talker(string(rune('a'+i)), "x")
 			came := map[int64]time.Duration{}
 			from := time.Duration(r.Int64N(int64(frameTime)))
-			s.speak(talker, speech{from: from, to: 5 * second, level: 20,
+			s.speak(talker, speech{from: from, to: 9 * second, level: 20,
 				payload: func(i int) []byte { came[firstIndex+int64(i)] = s.clock; return packet },
 				delay:   func(int) time.Duration { return time.Duration(r.Float64() * float64(jitter)) }})
-			for at := second; at < 4*second; at += 100 * time.Millisecond {
+			for at := 5 * second; at < 8*second; at += 100 * time.Millisecond {
 				s.at(at, func() {
 					// The last sample mixed lies before what waits decoded. It was
 					// mixed when the last mix was.
@@ -41,7 +41,7 @@ func delays(t *testing.T, jitter time.Duration) []time.Duration {
 				})
 			}
 		}
-		s.play(4 * second)
+		s.play(8 * second)
 	}
 	slices.Sort(all)
 	return all
@@ -56,8 +56,8 @@ func TestAddedDelay(t *testing.T) {
 		jitter      time.Duration
 		median, p99 time.Duration
 	}{
-		{"even", 0, 10 * time.Millisecond, 20 * time.Millisecond},
-		{"2 ms jitter", 2 * time.Millisecond, 10 * time.Millisecond, 22 * time.Millisecond},
+		{"even", 0, 5 * time.Millisecond, 17 * time.Millisecond},
+		{"2 ms jitter", 2 * time.Millisecond, 6 * time.Millisecond, 21 * time.Millisecond},
 		{"40 ms jitter", 40 * time.Millisecond, 45 * time.Millisecond, 70 * time.Millisecond},
 	} {
 		all := delays(t, row.jitter)

@@ -26,6 +26,9 @@ type island struct {
 	ready   bool
 	readyAt time.Duration // if ready
 	early   earliness
+	aligned int           // mixes since the phases were looked at
+	shift   time.Duration // by how much the mixes are yet to come later
+	settled time.Duration // when the last shift has shown what it is good for
 }
 
 // join merges two islands into s.
@@ -76,7 +79,11 @@ func (s *island) due() time.Duration {
 func (m *Mixer) run(s *island) {
 	for _, t := range s.talkers {
 		m.play(t)
+		if t.started {
+			t.waited(m.now)
+		}
 	}
+	s.align(m.now)
 	for _, b := range s.blends {
 		m.mix(b)
 	}
@@ -129,8 +136,11 @@ func (s *island) advance(now time.Duration) {
 	if !s.ready {
 		s.readyAt = now
 	}
+	if s.shift > 0 || now < s.settled {
+		s.early = earliness{}
+	}
 	s.early.note(s.next - s.readyAt)
-	s.next += frameTime + late/16 - s.early.correction()
+	s.next += frameTime + late/16 + s.later() - s.early.correction()
 	if now-s.next > lagging {
 		s.next = now
 	}

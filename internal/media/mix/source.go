@@ -31,6 +31,7 @@ type source struct {
 	grow   int // samples to conceal, so that the delay grows
 	late   int // packets that came too late in this window
 	dry    int // blocks in a row without packets
+	spare  int // samples to be cut out, for another reason than packets that come early
 	margin margin
 	fast   margin
 }
@@ -87,7 +88,7 @@ func (s *source) begin(m *Mixer) {
 		s.pass()
 	}
 	s.fifo = s.fifo[:0]
-	s.owed, s.grow, s.late, s.dry = 0, 0, 0, 0
+	s.owed, s.grow, s.late, s.dry, s.spare = 0, 0, 0, 0, 0
 	s.margin.restart(window)
 	s.fast.restart(burst)
 }
@@ -242,11 +243,19 @@ func (s *source) shrink(block int, m *Mixer) {
 		s.margin.restart(window)
 		s.late = 0
 	}
-	if spare < worthwhile {
-		return
+	if s.spare >= shortestCut && s.ready(block+s.spare) {
+		s.spare -= s.cut(block, s.spare, m)
+	} else if spare >= worthwhile {
+		s.cut(block, spare, m)
 	}
+}
+
+// cut takes at most spare samples out, but leaves a block.
+func (s *source) cut(block, spare int, m *Mixer) int {
 	s.fill(block+longestCut+matched, m) // or as much as there is
-	s.fifo = s.fifo[:len(s.fifo)-cut(s.fifo, min(spare, len(s.fifo)-block))]
+	n := cut(s.fifo, min(spare, len(s.fifo)-block))
+	s.fifo = s.fifo[:len(s.fifo)-n]
+	return n
 }
 
 // rest gives back what only playing needs.

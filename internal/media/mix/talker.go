@@ -57,6 +57,7 @@ type Talker struct {
 	started bool      // a block was played since
 	block   []float32 // of this tick, FrameSamples long; nil: nothing
 	agc     agc
+	phase   phase
 }
 
 type feed struct {
@@ -150,6 +151,7 @@ func (m *Mixer) Push(t *Talker, p Packet, now time.Duration) {
 		m.listen(t, p)
 	}
 	if t.island != nil {
+		t.notice(m.now)
 		t.island.noticeReady(m.now)
 	}
 }
