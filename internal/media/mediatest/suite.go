@@ -28,6 +28,7 @@ func Contract(t *testing.T, open func(t *testing.T, sink media.Sink) media.Engin
 		{"offers are answered", offersAreAnswered},
 		{"bad answers change nothing", badAnswersChangeNothing},
 		{"routes to nobody are ignored", routesToNobodyAreIgnored},
+		{"only files are played", onlyFilesArePlayed},
 		{"closed is closed", closedIsClosed},
 		{"everybody at once", everybodyAtOnce},
 	} {

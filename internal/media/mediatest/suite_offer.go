@@ -107,3 +107,12 @@ func badAnswersChangeNothing(t *testing.T, e media.Engine, _ *posted) {
 		t.Errorf("a second answer: %v, want a state error", err)
 	}
 }
+
+// onlyFilesArePlayed: what is no name of a file in the folder cannot be played.
+func onlyFilesArePlayed(t *testing.T, e media.Engine, _ *posted) {
+	for _, name := range []string{"", ".", "..", "none", "../suite.ogg", "/etc/passwd", "a/b.wav", `a\b.wav`, "c:x.wav"} {
+		if _, err := e.Play("p", media.PlayRequest{Name: name}); !errors.Is(err, media.ErrFile) {
+			t.Errorf("%q: %v, want a file error", name, err)
+		}
+	}
+}

@@ -14,8 +14,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -50,6 +52,8 @@ type Options struct {
 	// VideoCodecs are the codecs carried, the preferred first: "VP8", "H264",
 	// "VP9", "AV1". Empty means these four.
 	VideoCodecs []string
+	// Files is the folder of what can be played; empty: nothing can.
+	Files string
 	// AGC brings everybody who is mixed slowly to one loudness.
 	AGC bool
 	// Relay is the built-in TURN server; nil runs none.
@@ -77,11 +81,13 @@ type Engine struct {
 	desk        *desk.Desk
 	port        *port.Port
 	hosts       *hosts
-	relay       *relay // nil if there is none
+	relay       *relay   // nil if there is none
+	files       *os.Root // nil if nothing is played
 	tracks      atomic.Uint64
 
 	mu         sync.Mutex
 	transports map[media.TransportID]*Transport // guarded by mu
+	players    map[media.TransportID]*player    // guarded by mu
 	closed     bool                             // guarded by mu
 	bridges    bridges
 }
@@ -93,6 +99,7 @@ func New(o Options, sink media.Sink) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, sink: sink, codecs: o.VideoCodecs,
 		transports: map[media.TransportID]*Transport{},
+		players:    map[media.TransportID]*player{},
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -111,17 +118,19 @@ func New(o Options, sink media.Sink) (*Engine, error) {
 	if e.certificate, err = newCertificate(); err != nil {
 		return nil, fmt.Errorf("start media: %w", err)
 	}
+	if o.Files != "" {
+		if e.files, err = os.OpenRoot(o.Files); err != nil {
+			return nil, fmt.Errorf("start media: open the folder of files: %w", err)
+		}
+	}
 	e.plane = forward.New(forward.Options{Log: e.log, Workers: o.Workers, Notify: notify{sink}})
 	if e.desk, err = desk.New(desk.Options{Log: e.log, Plane: e.plane, Notify: notify{sink}, Mix: mix.Options{AGC: o.AGC}}); err != nil {
-		e.plane.Close()
-		return nil, fmt.Errorf("start media: %w", err)
+		return nil, errors.Join(fmt.Errorf("start media: %w", err), e.Close())
 	}
 	if e.port, err = port.Listen(port.Options{
 		Log: e.log, Address: o.Address, Sockets: o.Sockets, TCP: o.TCP, Clock: e.plane,
 	}); err != nil {
-		e.desk.Close()
-		e.plane.Close()
-		return nil, fmt.Errorf("start media: %w", err)
+		return nil, errors.Join(fmt.Errorf("start media: %w", err), e.Close())
 	}
 	e.hosts = newHosts(e.port, o.PublicAddresses, o.AppendPublic)
 	if o.Relay != nil {
@@ -142,7 +151,7 @@ func (e *Engine) Open(id media.TransportID, o media.TransportOptions) (media.Tra
 	switch {
 	case e.closed:
 		return nil, fmt.Errorf("open transport: %w", media.ErrClosed)
-	case e.transports[id] != nil:
+	case e.transports[id] != nil || e.players[id] != nil:
 		return nil, fmt.Errorf("open transport: %w: its id is in use", media.ErrState)
 	}
 	t := newTransport(e, id, o)
@@ -186,9 +195,12 @@ func (e *Engine) Apply(r media.Routes) {
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
-	left := make([]*Transport, 0, len(e.transports))
+	left := make([]io.Closer, 0, len(e.transports)+len(e.players))
 	for _, t := range e.transports {
 		left = append(left, t)
+	}
+	for _, p := range e.players {
+		left = append(left, p)
 	}
 	e.mu.Unlock()
 	var wg sync.WaitGroup
@@ -200,9 +212,16 @@ func (e *Engine) Close() error {
 	if e.relay != nil {
 		err = e.relay.close()
 	}
-	err = errors.Join(err, e.port.Close())
-	e.desk.Close()
+	if e.port != nil { // else it did not start
+		err = errors.Join(err, e.port.Close())
+	}
+	if e.desk != nil {
+		e.desk.Close()
+	}
 	e.plane.Close()
+	if e.files != nil {
+		err = errors.Join(err, e.files.Close())
+	}
 	return err
 }
 

@@ -82,8 +82,3 @@ func (t *Transport) Accept(ctx context.Context, answer string) (media.Answer, er
 	t.plane.SetLines(t.planeLines(agreed))
 	return t.result(agreed), nil
 }
-
-// Play implements media.Engine.
-func (e *Engine) Play(media.TransportID, media.PlayRequest) (media.Player, error) {
-	return nil, fmt.Errorf("play: %w", media.ErrFile)
-}

@@ -24,6 +24,12 @@ func (t *Transport) tend(now int64) {
 	in := &t.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.made && now >= in.due.expire {
+		in.due.expire = now + expireInterval
+		for _, tr := range in.tracks {
+			tr.cache.expire(now - keepAge)
+		}
+	}
 	if in.opener == nil {
 		return
 	}

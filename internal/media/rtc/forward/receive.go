@@ -21,6 +21,7 @@ type ingress struct {
 	streams map[uint32]*stream // by SSRC; guarded by mu
 	recent  *stream            // of the last packet; guarded by mu
 
+	made    bool       // packets are put in by Put; guarded by mu
 	tracks  []*track   // guarded by mu
 	senders []*sender  // whom feedback may be about; guarded by mu
 	agreed  *agreement // what was negotiated, nil if there are no tracks; guarded by mu
