@@ -30,7 +30,8 @@ func (s *server) openMedia(sink media.Sink) (media.Engine, error) {
 }
 
 func mediaOptions(c config.Media) (rtc.Options, error) {
-	o := rtc.Options{TCP: c.TCP, Sockets: c.Sockets, VideoCodecs: c.VideoCodecs}
+	o := rtc.Options{TCP: c.TCP, Sockets: c.Sockets, VideoCodecs: c.VideoCodecs, Files: c.Files, AGC: c.AGC,
+		PlainPortMin: uint16(c.PlainPortMin), PlainPortMax: uint16(c.PlainPortMax)}
 	if o.Sockets == 0 {
 		o.Sockets = runtime.GOMAXPROCS(0)
 	}

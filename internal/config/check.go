@@ -368,6 +368,9 @@ func (c *Config) checkMedia(check *checker) {
 	if c.Media.Sockets < 0 || c.Media.Sockets > 256 {
 		check.wrong("media.sockets", "is %d; write 0 for one a core, or a number up to 256", c.Media.Sockets)
 	}
+	if m := c.Media; m.PlainPortMin < 1024 || m.PlainPortMin >= m.PlainPortMax || m.PlainPortMax > 65535 {
+		check.wrong("media.plain_port_min", "%d to %d is no range of ports; write two numbers from 1024 to 65535, the lower one here", m.PlainPortMin, m.PlainPortMax)
+	}
 	for i, codec := range c.Media.VideoCodecs {
 		path := fmt.Sprintf("media.video_codecs[%d]", i)
 		check.oneOf(path, codec, "VP8", "H264", "VP9", "AV1")

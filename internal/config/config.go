@@ -381,6 +381,16 @@ type Media struct {
 	// Video codecs to offer and accept, the preferred first: `VP8`, `H264`,
 	// `VP9`, `AV1`. Sound is Opus.
 	VideoCodecs []string `yaml:"video_codecs"`
+	// Folder of files that clients may have played: Ogg with Opus, WebM with Opus,
+	// VP8 or VP9, WAV with PCM. Empty: none.
+	Files string `yaml:"files"`
+	// Bring everybody who is mixed slowly to one loudness.
+	AGC bool `yaml:"agc"`
+	// First UDP port of plain RTP, for gateways: two for each connection, without
+	// encryption, so let only the gateways' network reach them.
+	PlainPortMin int `yaml:"plain_port_min"`
+	// Last UDP port of plain RTP.
+	PlainPortMax int `yaml:"plain_port_max"`
 	// Built-in relay for clients that reach the server only through one.
 	TURN TURN `yaml:"turn"`
 }

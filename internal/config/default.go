@@ -59,6 +59,9 @@ func Default() *Config {
 			Address:     "127.0.0.1:7881",
 			TCP:         true,
 			VideoCodecs: []string{"VP8", "H264", "VP9", "AV1"},
+
+			PlainPortMin: 40000,
+			PlainPortMax: 40999,
 			TURN: TURN{
 				Address:      "127.0.0.1:3478",
 				Realm:        "switchboard",

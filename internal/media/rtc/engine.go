@@ -56,6 +56,9 @@ type Options struct {
 	Files string
 	// AGC brings everybody who is mixed slowly to one loudness.
 	AGC bool
+	// PlainPortMin and PlainPortMax bound the UDP ports of plain RTP, two for each
+	// transport that speaks it; 0 leaves the choice to the engine.
+	PlainPortMin, PlainPortMax uint16
 	// Relay is the built-in TURN server; nil runs none.
 	Relay *RelayOptions
 }
@@ -83,6 +86,7 @@ type Engine struct {
 	hosts       *hosts
 	relay       *relay   // nil if there is none
 	files       *os.Root // nil if nothing is played
+	plainPorts  [2]uint16
 	tracks      atomic.Uint64
 
 	mu         sync.Mutex
@@ -98,6 +102,7 @@ var _ media.Engine = (*Engine)(nil)
 func New(o Options, sink media.Sink) (*Engine, error) {
 	e := &Engine{
 		log: o.Log, sink: sink, codecs: o.VideoCodecs,
+		plainPorts: [2]uint16{o.PlainPortMin, o.PlainPortMax},
 		transports: map[media.TransportID]*Transport{},
 		players:    map[media.TransportID]*player{},
 	}

@@ -83,7 +83,10 @@ func (e *ear) listen(t testing.TB) []float32 {
 // level is how loud a tone is in what came lately, in dB of full scale; -200 if
 // that is nothing.
 func (e *ear) level(t testing.TB, hz float64) float64 {
-	pcm := e.listen(t)
+	return levelOf(e.listen(t), hz)
+}
+
+func levelOf(pcm []float32, hz float64) float64 {
 	if len(pcm) == 0 {
 		return -200
 	}

@@ -41,6 +41,13 @@ func (t *Transport) Offer(ctx context.Context, lines []media.Line) (string, erro
 	if len(lines) == 0 || len(lines) > jsep.MaxLines {
 		return "", fmt.Errorf("offer: %w", errNoLines)
 	}
+	if t.options.Plain {
+		sdp, err := t.offerPlain(lines)
+		if err != nil {
+			err = fmt.Errorf("offer: %w", err)
+		}
+		return sdp, err
+	}
 	first := t.session == 0
 	if first {
 		t.offers, t.session = true, newSession()
@@ -62,6 +69,13 @@ func (t *Transport) Accept(ctx context.Context, answer string) (media.Answer, er
 	defer t.answer.Unlock()
 	if t.proposal == nil {
 		return media.Answer{}, fmt.Errorf("accept: %w", errNoOffer)
+	}
+	if t.options.Plain {
+		a, err := t.acceptPlain(answer)
+		if err != nil {
+			err = fmt.Errorf("accept: %w", err)
+		}
+		return a, err
 	}
 	d, agreed, err := t.proposal.Accept(answer)
 	if err != nil {

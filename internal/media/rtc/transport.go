@@ -41,6 +41,7 @@ type Transport struct {
 	once   sync.Once      // of Close
 
 	mu       sync.Mutex
+	leg      *leg            // of plain RTP, set with the first description; guarded by mu, read under answer
 	endpoint *port.Endpoint  // set with the first answer; guarded by mu
 	agent    *ice.Agent      // set with the first answer; guarded by mu
 	peer     *identity       // from the latest offer answered; guarded by mu
@@ -110,6 +111,13 @@ func (t *Transport) Answer(ctx context.Context, offer string) (media.Answer, err
 	defer t.answer.Unlock()
 	if t.offers {
 		return media.Answer{}, fmt.Errorf("answer: %w", errOffering)
+	}
+	if t.options.Plain {
+		a, err := t.answerPlain(offer)
+		if err != nil {
+			err = fmt.Errorf("answer: %w", err)
+		}
+		return a, err
 	}
 	o, err := jsep.ParseOffer(offer)
 	if err != nil {
@@ -309,7 +317,7 @@ func (t *Transport) announceCandidates(mid string, line int) {
 func (t *Transport) AddCandidate(c media.Candidate) error {
 	text := strings.TrimPrefix(strings.TrimSpace(c.Candidate), "a=")
 	text = strings.TrimPrefix(text, "candidate:")
-	if text == "" {
+	if text == "" || t.options.Plain {
 		return t.open() // the end of candidates: ICE finds out by itself
 	}
 	parsed, err := ice.UnmarshalCandidate(text)
@@ -456,7 +464,7 @@ func (t *Transport) Close() error {
 func (t *Transport) close() {
 	t.mu.Lock()
 	t.state = "closed"
-	agent, endpoint, secure := t.agent, t.endpoint, t.secure
+	agent, endpoint, secure, leg := t.agent, t.endpoint, t.secure, t.leg
 	t.waiting = nil
 	t.mu.Unlock()
 	t.engine.forget(t)
@@ -465,6 +473,9 @@ func (t *Transport) close() {
 		_ = secure.Close() // says goodbye (RFC 8446 section 6.1)
 	}
 	t.plane.Close()
+	if leg != nil {
+		leg.close()
+	}
 	if endpoint != nil {
 		endpoint.Close()
 	}

@@ -23,6 +23,7 @@ import (
 
 	"switchboard/internal/media"
 	"switchboard/internal/media/mix"
+	"switchboard/internal/media/opus"
 	"switchboard/internal/media/rtc/forward"
 )
 
@@ -36,12 +37,21 @@ type Options struct {
 	Mix    mix.Options
 }
 
+// codec is what encodes and decodes Opus.
+func (o *Options) codec() opus.Codec {
+	if o.Mix.Codec == nil {
+		return opus.New()
+	}
+	return o.Mix.Codec
+}
+
 // Desk is the mixing desk.
 type Desk struct {
 	log    *slog.Logger
 	plane  *forward.Plane
 	notify forward.Notify
 	mixer  *mix.Mixer
+	codec  opus.Codec
 	wake   chan struct{} // capacity 1
 	ended  chan struct{}
 
@@ -62,12 +72,14 @@ type Desk struct {
 	made       bool // frames since the last Kick
 	to         []forward.MixedTo
 	doing      []func()
+	pcm        []float32 // what a phone says or hears
+	bytes      []byte
 }
 
 // New starts a desk.
 func New(o Options) (*Desk, error) {
 	d := &Desk{
-		log: o.Log, plane: o.Plane, notify: o.Notify,
+		log: o.Log, plane: o.Plane, notify: o.Notify, codec: o.codec(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		transports: map[media.TransportID]*transport{},
 		talkers:    map[media.TrackID]*talker{},
@@ -200,6 +212,10 @@ func (d *Desk) hear(h forward.Heard) {
 	if t == nil || t.voice == nil {
 		return
 	}
+	if h.Sound != forward.Opus {
+		d.hearPhone(t, h)
+		return
+	}
 	d.mixer.Push(t.voice, mix.Packet{
 		Sequence: h.Sequence, Payload: h.Payload, Level: h.Level, HasLevel: h.HasLevel,
 	}, time.Duration(h.At))
@@ -209,11 +225,19 @@ func (d *Desk) hear(h forward.Heard) {
 func (d *Desk) Frame(f mix.Frame) {
 	d.to = slices.Grow(d.to[:0], len(f.Listeners))
 	for _, l := range f.Listeners {
-		if t := d.listeners[l]; t != nil {
+		t := d.listeners[l]
+		if t == nil {
+			continue
+		}
+		switch sound := t.out.MixedSound(); sound {
+		case forward.NoSound:
+		case forward.PCMU, forward.PCMA:
+			d.speakPhone(t, sound, f.Payload, l)
+		default:
 			d.to = append(d.to, forward.MixedTo{Transport: t.out, Timestamp: l.Timestamp(), Marker: l.Marker()})
 		}
 	}
-	d.plane.SendMixed(forward.Mixed{Payload: f.Payload, To: d.to})
+	d.plane.SendMixed(forward.Mixed{Sound: forward.Opus, Payload: f.Payload, To: d.to})
 	d.made = true
 }
 

@@ -23,6 +23,7 @@ type transport struct {
 	listener *mix.Listener       // nil: not one
 	own      []media.TransportID // others over which whoever listens speaks
 	talkers  []*talker           // on its tracks
+	ear      *phoneEar           // once it took G.711
 }
 
 // hearing is what was said last of a transport and a room.
@@ -40,6 +41,7 @@ type talker struct {
 	voice   *mix.Talker // nil: nobody could hear it
 	closed  bool        // the voice's gate
 	talking bool        // as we told
+	mouth   *phoneMouth // once it spoke G.711
 }
 
 // part is what was said last of a talker and a room.

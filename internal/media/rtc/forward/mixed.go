@@ -3,20 +3,21 @@ package forward
 import (
 	"math"
 	"slices"
-	"strings"
 	"sync"
 
 	"switchboard/internal/media"
 )
 
-// Mixed is a packet of Opus made here.
+// Mixed is a packet of sound made here.
 type Mixed struct {
+	Sound   Sound
 	Payload []byte // copied
 	To      []MixedTo
 }
 
-// MixedTo is one who gets it. Timestamp counts samples at 48 kHz and goes on from
-// one packet to the next; where it begins does not matter.
+// MixedTo is one who gets it. Timestamp counts samples, at 48 kHz if it is Opus and
+// else at 8 kHz, and goes on from one packet to the next; where it begins does not
+// matter.
 type MixedTo struct {
 	Transport *Transport
 	Timestamp uint32
@@ -29,6 +30,8 @@ type mixing struct {
 	sender     *sender
 	generation uint32
 	kind       uint8 // payload type
+	sound      Sound
+	rate       uint32
 }
 
 // mixedBatch is a packet for those of its receivers that one worker serves.
@@ -52,7 +55,8 @@ type mixes struct {
 }
 
 // SendMixed queues a packet for the transports whose first audio line carries
-// such (see SetReception), until the next Kick. To others it does not go.
+// such (see SetReception), until the next Kick. To others, and to those who take
+// another encoding, it does not go.
 func (p *Plane) SendMixed(m Mixed) {
 	if len(m.Payload) > maxDatagram {
 		return
@@ -66,7 +70,7 @@ func (p *Plane) SendMixed(m Mixed) {
 	x.batches = slices.Grow(x.batches[:0], len(p.workers))[:len(p.workers)]
 	for _, to := range m.To {
 		carrier := to.Transport.mixing.Load()
-		if carrier == nil {
+		if carrier == nil || carrier.sound != m.Sound {
 			continue
 		}
 		n := to.Transport.worker.number
@@ -145,7 +149,7 @@ func (w *worker) sendOne(to *mixedTo, p *packet) int {
 	if s.waiting {
 		s.shift = 0
 		if s.newest != 0 {
-			s.shift = s.timestamp + s.pause(p.at, opusRate) - to.timestamp
+			s.shift = s.timestamp + s.pause(p.at, to.rate) - to.timestamp
 		}
 		s.waiting, s.from = false, math.MaxInt64
 		s.pasts[s.past%pastSegments] = segment{first: number}
@@ -157,7 +161,7 @@ func (w *worker) sendOne(to *mixedTo, p *packet) int {
 	if e.slow == nil {
 		e.writer.Begin(e.addr)
 	}
-	s.newest, s.timestamp, s.rate, s.at = number, to.timestamp+s.shift, opusRate, p.at
+	s.newest, s.timestamp, s.rate, s.at = number, to.timestamp+s.shift, to.rate, p.at
 	buf := e.space(headerSize + len(p.payload) + e.overhead)
 	header := buf[:headerSize]
 	header[0], header[1] = 0x80, kind
@@ -172,10 +176,17 @@ func (w *worker) sendOne(to *mixedTo, p *packet) int {
 	return 1
 }
 
-const (
-	headerSize = 12    // of RTP, without extensions
-	opusRate   = 48000 // RFC 7587 section 4.1
-)
+// headerSize is that of RTP without extensions.
+const headerSize = 12
+
+// MixedSound returns how the transport takes what is made here, NoSound if it
+// takes none now.
+func (t *Transport) MixedSound() Sound {
+	if m := t.mixing.Load(); m != nil {
+		return m.sound
+	}
+	return NoSound
+}
 
 // mixes tells whether the first audio line carries what is made here. plane.mu is
 // held.
@@ -187,18 +198,18 @@ func (t *Transport) mixes() bool {
 // plane.mu is held.
 func (s *sender) carry() bool {
 	t := s.transport
-	i := slices.IndexFunc(s.line.Codecs, func(c Codec) bool { return strings.EqualFold(c.Name, "opus") })
+	i := slices.IndexFunc(s.line.Codecs, func(c Codec) bool { return soundOf(&c) != NoSound })
 	if s.kind != media.Audio || i < 0 {
 		return false
 	}
-	kind := s.line.Codecs[i].PayloadType
+	kind, rate, sound := s.line.Codecs[i].PayloadType, s.line.Codecs[i].ClockRate, soundOf(&s.line.Codecs[i])
 	switch m := t.mixing.Load(); {
 	case !t.started || !t.reachable || t.closed:
 		s.follow(nil)
-	case m == nil || m.sender != s || m.kind != kind:
+	case m == nil || m.sender != s || m.kind != kind || m.sound != sound:
 		s.follow(nil)
 		s.subscribed++
-		t.mixing.Store(&mixing{s, s.subscribed, kind})
+		t.mixing.Store(&mixing{s, s.subscribed, kind, sound, rate})
 	}
 	return true
 }

@@ -33,6 +33,7 @@ type packet struct {
 	marker    bool
 	key       bool   // a key frame begins here
 	red       bool   // payload is RED, with blocks all of type inner
+	sound     Sound  // for the tap; NoSound if it is not tapped
 	leveled   bool   // level was sent
 	level     uint8  // loudness (RFC 6464)
 	payload   []byte // without padding

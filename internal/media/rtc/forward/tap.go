@@ -8,9 +8,35 @@ import (
 	"switchboard/internal/media"
 )
 
-// Heard is a packet of Opus of a tapped track, in the order of arrival.
+// Sound is how sound is encoded that goes through the hands of the engine.
+type Sound uint8
+
+// The encodings.
+const (
+	NoSound Sound = iota // another, or none
+	Opus
+	PCMU
+	PCMA
+)
+
+// soundOf finds out what a codec is.
+func soundOf(c *Codec) Sound {
+	switch {
+	case c == nil:
+	case strings.EqualFold(c.Name, "opus"):
+		return Opus
+	case strings.EqualFold(c.Name, "PCMU"):
+		return PCMU
+	case strings.EqualFold(c.Name, "PCMA"):
+		return PCMA
+	}
+	return NoSound
+}
+
+// Heard is a packet of a tapped track, in the order of arrival.
 type Heard struct {
 	Track    media.TrackID
+	Sound    Sound
 	Sequence uint16 // goes on when the publisher goes over to another SSRC
 	At       int64  // arrival, Plane.Now
 	Payload  []byte // without redundancy; valid during the call
@@ -61,7 +87,7 @@ func (p *Plane) Hear(do func(Heard)) {
 	t.mu.Unlock()
 	for i := range t.taken {
 		tr, pkt := t.taken[i].track, t.taken[i].packet
-		h := Heard{Track: tr.id, Sequence: uint16(pkt.index), At: pkt.at, Payload: pkt.payload, Level: pkt.level, HasLevel: pkt.leveled}
+		h := Heard{Track: tr.id, Sound: pkt.sound, Sequence: uint16(pkt.index), At: pkt.at, Payload: pkt.payload, Level: pkt.level, HasLevel: pkt.leveled}
 		if pkt.red {
 			h.Payload = pkt.primary
 		}
@@ -112,12 +138,11 @@ func (t *tap) close(l *pool) {
 	t.queue = queue{}
 }
 
-// isOpus tells whether the payload is Opus, or RED with Opus in it.
-func (tr *track) isOpus(p *packet) bool {
+// soundOf finds out what the payload is, or what is in it if it is RED.
+func (tr *track) soundOf(p *packet) Sound {
 	kind := p.kind
 	if p.red {
 		kind = p.inner
 	}
-	c := tr.formats[kind].codec
-	return c != nil && strings.EqualFold(c.Name, "opus")
+	return soundOf(tr.formats[kind].codec)
 }

@@ -141,6 +141,10 @@ func (tr *track) take(p *packet, f *format, sequence uint16, recovered bool) {
 			p.inner, p.primary = 0, nil
 		}
 	}
+	p.sound = NoSound
+	if tr.tapped.Load() {
+		p.sound = tr.soundOf(p)
+	}
 	if !tr.cache.put(p) {
 		tr.owner.plane.pool.release(p, 1)
 		return
@@ -163,7 +167,7 @@ func (tr *track) take(p *packet, f *format, sequence uint16, recovered bool) {
 // releases it.
 func (tr *track) deliver(p *packet) {
 	plane := tr.owner.plane
-	if tr.tapped.Load() && tr.isOpus(p) {
+	if p.sound != NoSound {
 		p.references.Add(1)
 		plane.tap.push(item{tr, p}, &plane.pool)
 	}

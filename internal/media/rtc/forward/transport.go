@@ -47,7 +47,7 @@ func (c *counter) add(packets, bytes int) {
 }
 
 // Start gives the keys of the DTLS handshake; local seals what we send. It is
-// called once; it fails on keys that do not fit the profile.
+// called once, or StartPlain is; it fails on keys that do not fit the profile.
 func (t *Transport) Start(profile srtp.Profile, local, remote srtp.Keys) error {
 	sealer, err := srtp.NewSealer(profile, local)
 	if err != nil {
@@ -57,6 +57,15 @@ func (t *Transport) Start(profile srtp.Profile, local, remote srtp.Keys) error {
 	if err != nil {
 		return fmt.Errorf("start transport: %w", err)
 	}
+	return t.start(sealer, opener, profile.Overhead())
+}
+
+// StartPlain begins without protection.
+func (t *Transport) StartPlain() error {
+	return t.start(srtp.NewPlainSealer(), srtp.NewPlainOpener(), 0)
+}
+
+func (t *Transport) start(sealer *srtp.Sealer, opener *srtp.Opener, overhead int) error {
 	p := t.plane
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,7 +77,7 @@ func (t *Transport) Start(profile srtp.Profile, local, remote srtp.Keys) error {
 	t.in.opener = opener
 	t.in.mu.Unlock()
 	t.worker.post(func() {
-		t.out.sealer, t.out.overhead = sealer, profile.Overhead()
+		t.out.sealer, t.out.overhead = sealer, overhead
 		t.worker.list(&t.out)
 	})
 	t.assign()

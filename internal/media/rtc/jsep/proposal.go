@@ -14,6 +14,7 @@ type Proposal struct {
 	SDP string
 
 	lines []line
+	plain int    // the line that is meant in plain RTP, -1: none
 	want  []Line // what we would like to agree on, line by line
 }
 

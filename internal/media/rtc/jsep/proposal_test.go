@@ -2,6 +2,7 @@ package jsep_test
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -212,6 +213,36 @@ func FuzzAccept(f *testing.F) {
 			}
 			if l.PeerSends && l.Index == 2 || l.PeerReceives && l.Index == 1 {
 				t.Fatalf("line %d goes the wrong way", l.Index)
+			}
+		}
+	})
+}
+
+// FuzzPlain: whatever a gateway offers or answers, there is an answer of one line
+// of sound, or an error of the right kind, and no panic.
+func FuzzPlain(f *testing.F) {
+	own := jsep.PlainLocal{Session: 1, Version: 1, Address: netip.MustParseAddr("192.0.2.1"), Port: 4000, CNAME: "cname",
+		Source: func(string, int) jsep.Source { return jsep.Source{SSRC: 1} }}
+	p := jsep.ProposePlain(own, []media.Line{{Kind: media.Audio, Send: true, Receive: true}, {Kind: media.Video, Send: true}})
+	f.Add(p.SDP)
+	f.Add("v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN IP4 192.0.2.2\r\nt=0 0\r\nm=audio 5000 RTP/AVP 0 8 96\r\na=rtpmap:96 opus/48000/2\r\na=rtcp:5001\r\na=rtcp-mux\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		offered, err := jsep.AnswerPlain(text, own, true, true)
+		answered, refused := p.AcceptPlain(text)
+		for peer, err := range map[*jsep.PlainPeer]error{offered: err, answered: refused} {
+			switch {
+			case err != nil:
+				if !errors.Is(err, media.ErrDescription) {
+					t.Fatalf("error %v", err)
+				}
+			case len(peer.Agreed.Lines) != 1 || peer.Agreed.Lines[0].Kind != media.Audio || len(peer.Agreed.Lines[0].Codecs) == 0:
+				t.Fatalf("agreed on %+v", peer.Agreed)
+			}
+		}
+		if err == nil {
+			var d sdp.SessionDescription
+			if err := d.UnmarshalString(offered.SDP); err != nil {
+				t.Fatalf("%v in answer\n%s", err, offered.SDP)
 			}
 		}
 	})

@@ -49,6 +49,8 @@ func (o *Opener) OpenRTP(packet []byte, s *Stream) (headerLength int, payload []
 		if err != nil {
 			return 0, nil, ErrAuth
 		}
+	} else if o.rtp.plain() {
+		payload = packet[n:]
 	} else {
 		end := len(packet) - sha1TagLen
 		if !o.rtp.cm.verify(packet[:end], uint32(index>>16), packet[end:]) {
@@ -67,6 +69,9 @@ func (o *Opener) OpenRTP(packet []byte, s *Stream) (headerLength int, payload []
 // itself, for up to 1024 SSRCs. The error is ErrMalformed, ErrReplay, ErrAuth
 // or ErrSources; packet's contents are lost after ErrAuth.
 func (o *Opener) OpenRTCP(packet []byte) ([]byte, error) {
+	if o.rtcp.plain() && len(packet) >= rtcpHeaderLen && packet[0]>>6 == 2 {
+		return packet, nil
+	}
 	if len(packet) < rtcpHeaderLen+o.overhead+wordLen || packet[0]>>6 != 2 {
 		return nil, ErrMalformed
 	}

@@ -20,6 +20,9 @@ func (t transform) sealRTCP(dst, packet []byte, index uint32) []byte {
 		return binary.BigEndian.AppendUint32(dst, word)
 	}
 	dst = append(dst, packet[rtcpHeaderLen:]...)
+	if t.plain() {
+		return dst
+	}
 	t.cm.encrypt(dst[start+rtcpHeaderLen:], ssrc, uint64(index))
 	tag := t.cm.tag(dst[start:], word)
 	dst = binary.BigEndian.AppendUint32(dst, word)

@@ -66,6 +66,9 @@ func (s *Sealer) SealRTP(dst, header, payload []byte, roc uint32) []byte {
 		return g.aead.Seal(dst, g.prepare(identify(header, roc)), payload, dst[start:])
 	}
 	dst = append(dst, payload...)
+	if s.rtp.plain() {
+		return dst
+	}
 	return s.sealCounterMode(dst, start, len(header), roc)
 }
 
@@ -79,6 +82,9 @@ func (s *Sealer) SealSplit(dst, header, prefix, rest []byte, roc uint32) []byte 
 	dst = append(append(append(dst, header...), prefix...), rest...)
 	if g := s.rtp.gcm; g != nil {
 		return g.aead.Seal(dst[:body], g.prepare(identify(header, roc)), dst[body:], dst[start:body])
+	}
+	if s.rtp.plain() {
+		return dst
 	}
 	return s.sealCounterMode(dst, start, len(header), roc)
 }
