@@ -73,6 +73,8 @@ var rules = []rule{
 	{pkg: "internal/auth", ours: []string{"internal/core", "internal/store"},
 		theirs: []string{"github.com/go-ldap/ldap", "github.com/golang-jwt/jwt", "golang.org/x/crypto", "golang.org/x/term"},
 		why:    "it turns what somebody shows into an identity, whatever protocol asked"},
+	{pkg: "internal/auth/passkey", theirs: []string{"github.com/go-webauthn/webauthn"},
+		why: "messages of WebAuthn, whoever keeps what they are about"},
 	{pkg: "internal/auth/ldaptest", theirs: []string{"github.com/go-asn1-ber/asn1-ber", "github.com/go-ldap/ldap"},
 		why: "a directory server for tests, which knows nobody who asks it"},
 	{pkg: "internal/store", not: []string{"database/sql"},

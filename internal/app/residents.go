@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchboard/internal/auth"
+	"switchboard/internal/auth/passkey"
 	"switchboard/internal/config"
 	"switchboard/internal/core"
 	"switchboard/internal/dialect"
@@ -17,9 +18,17 @@ import (
 
 func (s *server) omikron(terms socket.Terms) ([]dialect.Dialect, error) {
 	c := s.Config.Dialects.Omikron
-	return omikron.New(omikron.Options{Hub: s.hub, Exchange: core.NewExchange(s.hub, core.DefaultExchangeLimits()),
-		Directory: s.residents(), Linger: c.Linger, Media: carrier(c.Media), MostMembers: c.Members, Registration: c.Registration,
-		LegacyClients: c.LegacyClients, LegacyIotas: c.LegacyIotas, Guard: auth.NewGuesses(), Origin: terms.Origin, Remote: s.sockets.Remote}), nil
+	o := omikron.Options{Hub: s.hub, Exchange: core.NewExchange(s.hub, core.DefaultExchangeLimits()), Directory: s.residents(),
+		Linger: c.Linger, Media: carrier(c.Media), MostMembers: c.Members, LegacyClients: c.LegacyClients, LegacyIotas: c.LegacyIotas,
+		Guard: auth.NewGuesses(), Registration: c.Registration, Origin: terms.Origin, Remote: s.sockets.Remote}
+	if c.PasskeyDomain != "" {
+		site, err := passkey.New(c.PasskeyDomain, c.PasskeyDomain)
+		if err != nil {
+			return nil, err
+		}
+		o.Passkeys = site
+	}
+	return omikron.New(o), nil
 }
 
 // residents is the directory of users and Iotas, here or elsewhere.

@@ -330,6 +330,8 @@ func (d Openvocs) check(check *checker) {
 	}
 }
 
+var domain = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+
 func (d Omikron) check(check *checker) {
 	const path = "dialects.omikron."
 	check.origins(path+"origins", d.Origins)
@@ -341,6 +343,9 @@ func (d Omikron) check(check *checker) {
 	}
 	if d.AuthURL != "" && !(d.LegacyClients && d.LegacyIotas) {
 		check.wrong(path+"auth_url", "an auth server elsewhere knows neither challenges nor secrets of Iotas; leave legacy_clients and legacy_iotas true, or use the directory here")
+	}
+	if d.PasskeyDomain != "" && !domain.MatchString(d.PasskeyDomain) {
+		check.wrong(path+"passkey_domain", "%q is no domain such as example.org", d.PasskeyDomain)
 	}
 	check.oneOf(path+"media", d.Media, MediaPeer, MediaServer)
 	check.atLeast(path+"members", int64(d.Members), 2)

@@ -81,6 +81,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"challenges elsewhere": {func(c *config.Config) {
 			c.Dialects.Omikron.AuthURL, c.Dialects.Omikron.LegacyIotas = "https://auth.example.org", false
 		}, "dialects.omikron.auth_url", "neither challenges"},
+		"no domain":            {func(c *config.Config) { c.Dialects.Omikron.PasskeyDomain = "https://example.org" }, "dialects.omikron.passkey_domain", "no domain"},
 		"nobody to talk to":    {func(c *config.Config) { c.Dialects.Omikron.Members = 1 }, "dialects.omikron.members", "2"},
 		"who lists":            {func(c *config.Config) { c.Dialects.Calling.Listing = "me" }, "dialects.calling.listing", "anybody or insiders"},
 		"whose media":          {func(c *config.Config) { c.Dialects.Calling.Media = "both" }, "dialects.calling.media", "peer or server"},

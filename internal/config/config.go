@@ -272,6 +272,10 @@ type Omikron struct {
 	// Whether Iotas may register users by HTTP. Otherwise users are made by
 	// `switchboard omikron user add` and `import`.
 	Registration bool `yaml:"registration"`
+	// Domain for which people can sign in by passkey (WebAuthn): that of the pages
+	// that do so or one above it, such as example.org. Those pages must be in
+	// `origins`. Empty: not offered.
+	PasskeyDomain string `yaml:"passkey_domain"`
 	// URL of an auth server that knows users, keys and Iotas, such as
 	// https://auth.example.org, instead of the directory here. Empty: the
 	// directory here.

@@ -92,9 +92,12 @@ func TestChallenge(t *testing.T) {
 			}
 			salt, challenge := ask()
 			old := answer(socket.secret, salt, challenge)
-			for name, wrong := range map[string]string{"no hex": "x", "another's": answer("other", salt, challenge), "nothing": ""} {
-				salt, challenge = ask()
-				if kind := respond(c, wrong); kind != "error_invalid_challenge" {
+			for name, wrong := range map[string]func(salt, challenge string) string{
+				"no hex":    func(string, string) string { return "x" },
+				"another's": func(salt, challenge string) string { return answer("other", salt, challenge) },
+				"nothing":   func(string, string) string { return "" },
+			} {
+				if kind := respond(c, wrong(ask())); kind != "error_invalid_challenge" {
 					t.Errorf("%s: an answer that is %s is answered with %s", socket.name, name, kind)
 				}
 			}

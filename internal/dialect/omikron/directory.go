@@ -389,6 +389,6 @@ func (d *Embedded) Delete(ctx context.Context, user, token string) error {
 		case !same(p.Reset, token):
 			return errToken
 		}
-		return errors.Join(tx.SetText(nameRecord(p.Name), ""), tx.SetText(userRecord(user), ""))
+		return errors.Join(tx.SetText(nameRecord(p.Name), ""), tx.SetText(passkeyRecord(user), ""), tx.SetText(userRecord(user), ""))
 	})
 }

@@ -36,9 +36,8 @@ func (w *web) register(mux *http.ServeMux) {
 	for _, path := range []string{"GET /api/find_omikron", "GET /api/find_omikron/{user}"} {
 		w.mount(mux, path, w.answer("omikron", w.omikron))
 	}
-	for _, path := range []string{"POST /api/register/options/{user}", "POST /api/register/verify/{user}",
-		"GET /api/login/options/{user}/{cred}", "POST /api/login/verify/{user}/{cred}"} {
-		w.mount(mux, path, w.answer("", w.passkeys))
+	for path, h := range w.signIn() {
+		w.mount(mux, path, w.answer("", h))
 	}
 	for _, path := range []string{"GET /api/get/private-key-hash/{user}", "GET /api/get/iota-id/{user}"} {
 		w.mount(mux, path, w.answer("", w.others))
@@ -227,10 +226,6 @@ func (w *web) remove(r *http.Request, f []member) ([]member, error) {
 // omikron says where to connect: here.
 func (w *web) omikron(r *http.Request, _ []member) ([]member, error) {
 	return []member{{"omikron", json.RawMessage(quote(r.Host))}}, nil
-}
-
-func (w *web) passkeys(*http.Request, []member) ([]member, error) {
-	return nil, &core.Error{Kind: core.Denied, Text: "signing in by passkey is not offered here"}
 }
 
 // others are the questions of another Omikron, which has nothing to ask here.

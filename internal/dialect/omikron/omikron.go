@@ -83,6 +83,8 @@ type Options struct {
 	Guard Guard
 	// Registration lets Iotas make users by HTTP.
 	Registration bool
+	// Passkeys lets people sign in by passkey; nil does not offer that.
+	Passkeys Passkeys
 	// Origin tells whether a page from this Origin may ask the embedded directory
 	// of this Host; nil lets none.
 	Origin func(origin, host string) bool

@@ -24,8 +24,8 @@ func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript. Its settings are linger (a duration),
 // slow (how long the directory takes), directory=away, or
-// directory=embedded with registration=open; legacy=no, and guesses=two for a
-// guard that lets two be wrong.
+// directory=embedded with registration=open and passkeys=yes; legacy=no, and
+// guesses=two for a guard that lets two be wrong.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
 	s, _ := buildWith(t, settings, e)
@@ -56,6 +56,9 @@ func buildWith(t testing.TB, settings map[string]string, e *mediatest.Engine) (t
 	if settings["directory"] == "embedded" {
 		o.Directory = embedded(t)
 		o.Registration = settings["registration"] == "open"
+		if settings["passkeys"] != "" {
+			o.Passkeys = keys{}
+		}
 		o.Origin = func(origin, _ string) bool { return origin == "https://app.example" }
 	}
 	return talk.Server{Hub: hub, Dialects: omikron.New(o), Access: core.AccessOpen}, o.Directory
@@ -78,6 +81,32 @@ func (g *guard) Try(name string, _ netip.Addr, try func() error) error {
 		g.wrong[name]++
 	}
 	return err
+}
+
+// keys are passkeys of which "new" is one that was just made, and "right" proves
+// any; each check makes the passkey one older.
+type keys struct{}
+
+func (keys) Offer(_, name string, has []string) (options, pending string, err error) {
+	return "offer to " + name + " with " + strings.Join(has, " "), "offered", nil
+}
+
+func (keys) Accept(_, _, pending string, answer []byte, allowed func(string) bool) (id, passkey string, err error) {
+	if pending != "offered" || !strings.Contains(string(answer), `"new"`) || !allowed("https://app.example") || allowed("https://evil.example") {
+		return "", "", errAway
+	}
+	return "k_1-", "key", nil
+}
+
+func (keys) Ask(_, passkey string) (options, pending string, err error) {
+	return "prove " + passkey, "asked " + passkey, nil
+}
+
+func (keys) Check(_, passkey, pending string, answer []byte, _ func(string) bool) (fresh string, err error) {
+	if pending != "asked "+passkey || !strings.Contains(string(answer), `"right"`) {
+		return "", errAway
+	}
+	return passkey + "!", nil
 }
 
 // directory knows users by a rule: the first digit of a user's id is the first
