@@ -164,6 +164,37 @@ func TestOnlyInsidersListARoom(t *testing.T) {
 	}
 }
 
+// Who may not enter a room is not told who is in it by way of a directory or of
+// an invitation to somebody else.
+func TestStrangersNeitherListARoomNorInvite(t *testing.T) {
+	for name, shut := range map[string]func(*core.Policy){
+		"no guests": func(p *core.Policy) { p.Guests = core.PermitNone },
+		"a secret":  func(p *core.Policy) { p.Secret = "sesame" },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t, nil)
+			ada, bob, eve := h.connect(t), h.connect(t), h.connect(t)
+			ada.login(t, core.DefaultRealm, "ada")
+			r := joinAs("ada")
+			shut(r.Create)
+			r.Secret = r.Create.Secret
+			a, _ := ada.join(t, r)
+			_, err := eve.Session().Call(into(a.Room(), bob))
+			for what, err := range map[string]error{"listing": eve.Session().AnnounceRoom("lobby", a.Room()), "inviting": err} {
+				if core.KindOf(err) != core.Denied {
+					t.Errorf("%s, %s: %v", name, what, err)
+				}
+			}
+			if err := ada.Session().AnnounceRoom("lobby", a.Room()); err != nil {
+				t.Errorf("%s, from inside: %v", name, err)
+			}
+			if err := eve.Session().WithdrawRoom("lobby", a.Room()); core.KindOf(err) != core.Denied {
+				t.Errorf("%s, taking off the list: %v", name, err)
+			}
+		})
+	}
+}
+
 func TestWithoutALoginNothingIsDone(t *testing.T) {
 	h := newHouse(t, nil)
 	conn, err := h.Connect(core.ConnectRequest{Via: "test", Access: core.AccessToken, Wake: func() {}, Overflow: func() {}})

@@ -34,10 +34,11 @@ func permission(i *Identity, room RoomID, p *Policy) Permission {
 // acts tells whether the identity acts in a role that it has.
 func (i *Identity) acts() bool { return i.Role != "" && slices.Contains(i.Roles, i.Role) }
 
-// within tells whether a session belongs to a circle of the room. Callers hold
-// r.mu.
+// within tells whether a session belongs to a circle of the room. Of a room with
+// a secret only those inside are known to know it. Callers hold r.mu.
 func (r *Room) within(c Circle, s *Session) bool {
-	if c == Anybody || s.identity.Load().Admin {
+	who := s.identity.Load()
+	if who.Admin || c == Anybody && r.policy.Secret == "" && permission(who, r.id, &r.policy) != PermitNone {
 		return true
 	}
 	return slices.ContainsFunc(r.participants, func(p *Participant) bool { return p.session == s && p.mode != ModeInvited })
