@@ -44,6 +44,7 @@ class Stage {
       },
       {
         talks: (who, loop) => this.news.push(`${who.name} talks on ${loop.name}`),
+        moved: (loop, mode) => this.news.push(`${loop.name} is ${mode}`),
         refused: (what, loop, error) => this.news.push(`${what} ${loop.name}: ${String(error)}`),
         noSound: (error) => this.news.push(`no sound: ${String(error)}`),
         reload: () => this.news.push("reload"),
@@ -503,6 +504,29 @@ describe("on the loops", () => {
     await stage.desk.board.value?.setVolume(stage.at("fd"), 10);
     assert.equal(stage.at("fd").volume.value, 80);
     assert.match(stage.news.join(), /volume FD LOOP/);
+    await stage.desk.signOut();
+  });
+
+  test("what the server does by itself is shown and told: a right taken away, a loop closed", async () => {
+    const stage = await new Stage().signIn();
+    await stage.turn("fd", "talk");
+    stage.desk.air(true);
+    const me = { client: stage.desk.ticket.client, user: "ada", role: "flight" };
+    stage.socket.push("switch_loop_state", "loop_broadcast", { loop: "fd", state: "recv", participants: [bo, me], ...me });
+    assert.equal(stage.at("fd").mode.value, "monitor");
+    assert.deepEqual(stage.socket.of("talking").at(-1), { loop: "fd", state: false });
+    stage.socket.push("switch_loop_state", "loop_broadcast", { loop: "fd", state: "none", participants: [], ...me });
+    assert.equal(stage.at("fd").mode.value, "off");
+    assert.deepEqual(stage.news, ["FD LOOP is monitor", "FD LOOP is off"]);
+    // On the way from off to talking everybody, this page too, is told first that it listens.
+    const answer = stage.answer.bind(stage);
+    stage.answer = (asked, socket) => {
+      if (asked.event === "switch_loop_state") socket.push("switch_loop_state", "loop_broadcast", { loop: "air", state: "recv", participants: [me], ...me });
+      return answer(asked, socket);
+    };
+    await stage.turn("air", "talk");
+    assert.equal(stage.at("air").mode.value, "talk");
+    assert.equal(stage.news.length, 2);
     await stage.desk.signOut();
   });
 

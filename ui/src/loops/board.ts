@@ -12,6 +12,8 @@ import { readGrid, readLoops, readSwitched, readVolume, stateOf, type Grid, type
 export interface BoardNews {
   /** Somebody else begins to talk on a loop that the person hears. */
   talks(who: Person, loop: Loop): void;
+  /** The server switched a loop by itself. */
+  moved(loop: Loop, mode: Mode): void;
   /** The server does not do what was asked. */
   refused(what: "switch" | "volume" | "talking", loop: Loop, error: unknown): void;
 }
@@ -167,6 +169,8 @@ export class Board {
           loop.hear(news.by.client, false);
         }
         if (news.ofUser && this.#isTwin(news)) this.#follow(loop, news.mode);
+        // What the person did themself is known by its answer; anything else the server did to them.
+        if (!news.ofUser && news.by.client === this.self.client && !loop.busy && news.mode !== loop.mode.peek()) this.#obey(loop, news.mode);
         return;
       case "volume":
         if (this.#isTwin(news)) loop.volume.value = news.volume;
@@ -193,6 +197,13 @@ export class Board {
   /** A window that follows tells so, too; what it tells of a moment ago must not undo what the person does here now. */
   #follow(loop: Loop, mode: Mode): void {
     if (performance.now() - loop.pressedAt > echoMs && mode !== loop.intent) void this.#switch(loop, mode);
+  }
+
+  /** A right was taken away, or the loop was closed. */
+  #obey(loop: Loop, mode: Mode): void {
+    loop.mode.value = mode;
+    this.#tell();
+    this.news.moved(loop, mode);
   }
 
   #settle(loop: Loop, response: Parameters<typeof readSwitched>[0]): void {

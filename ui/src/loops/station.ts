@@ -16,7 +16,7 @@ import { PushToTalk } from "./ptt.ts";
 import { Settings } from "./settings.ts";
 import { Ticket } from "./ticket.ts";
 import { Voice, type VoicePeer } from "./voice.ts";
-import { loopWords, noMicrophone, noTalkLoop, soundWords } from "./words.ts";
+import { loopWords, movedWords, noMicrophone, noTalkLoop, soundWords } from "./words.ts";
 
 export type Dialog = "none" | "settings" | "help";
 
@@ -63,6 +63,7 @@ export class Station {
       { socket: () => new WebSocket(socketAddress), voice: (iceServers, onCandidate) => new Voice(iceServers, onCandidate) },
       {
         talks: (who, loop) => this.notices.say(`${who.name} talks on ${loop.name}`),
+        moved: (loop, mode) => this.notices.show(movedWords(loop.name, mode), "warning"),
         refused: (what, loop, error) => this.notices.show(loopWords(what, loop.name, error), "warning"),
         noSound: (error) => this.notices.show(soundWords(error), "warning"),
         reload: () => location.reload(),

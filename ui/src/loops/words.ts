@@ -36,6 +36,13 @@ export function loopWords(what: "switch" | "volume" | "talking", loop: string, e
   }
 }
 
+/** Explains that the server switched a loop. */
+export function movedWords(loop: string, mode: Mode): string {
+  return mode === "off"
+    ? `You were taken off “${loop}”: it was closed, or your role may no longer hear it. Ask your administrator.`
+    : `Your role may no longer talk on “${loop}”; you still hear it. Ask your administrator.`;
+}
+
 export const noTalkLoop = "Nobody hears you yet: press Talk on the loops you want to talk on, then push to talk.";
 export const noMicrophone = "No microphone is open, so nobody hears you. Open Settings and choose one.";
 
