@@ -14,6 +14,7 @@ import (
 	"switchboard/internal/dialect/calling"
 	"switchboard/internal/dialect/kurento"
 	"switchboard/internal/dialect/omikron"
+	"switchboard/internal/dialect/openvocs"
 	"switchboard/internal/dialect/talk"
 	"switchboard/internal/media/mediatest"
 )
@@ -22,13 +23,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTranscripts(t *testing.T) {
 	talk.Play(t, "testdata/*.talk", func(t testing.TB, _ map[string]string, e *mediatest.Engine) talk.Server {
-		hub, err := core.NewHub(core.Options{Limits: core.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Media: e.Start})
+		o := core.Options{Limits: core.DefaultLimits(), Log: slog.New(slog.DiscardHandler), Media: e.Start}
+		keepLoops(t, &o)
+		hub, err := core.NewHub(o)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := hub.Load(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 		groups := omikron.New(omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits()), Directory: everybody{}, LegacyClients: true})
 		return talk.Server{Hub: hub, Access: core.AccessOpen, Dialects: append([]dialect.Dialect{
-			kurento.New(kurento.Options{Hub: hub, Access: core.AccessOpen}), calling.New(calling.Options{Hub: hub, Linger: -1})}, groups...)}
+			kurento.New(kurento.Options{Hub: hub, Access: core.AccessOpen}), calling.New(calling.Options{Hub: hub, Linger: -1}),
+			openvocs.New(openvocs.Options{Hub: hub})}, groups...)}
 	})
 }
 

@@ -1,6 +1,7 @@
 package openvocs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -234,7 +235,7 @@ func (c *conversation) join(l *loop) error {
 	}
 	id := c.session().Identity()
 	me, _, err := c.session().Join(core.JoinRequest{Room: l.room, Name: id.User, NameRule: core.NameUnique, Display: id.Display,
-		Status: encode(status{c.client}), Mode: core.ModeListen})
+		Status: encode(status{c.client, cmp.Or(id.Display, id.User)}), Mode: core.ModeListen})
 	if err != nil {
 		return inLoop(err)
 	}
