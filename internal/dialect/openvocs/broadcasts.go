@@ -20,11 +20,9 @@ type member struct {
 	Talking bool   `json:"talking,omitempty"`
 }
 
-// status is what a participant's status has for this protocol. The name is for
-// those of others, which show what a status has.
+// status is what a participant's status has for this protocol.
 type status struct {
 	Client string `json:"client"`
-	Name   string `json:"name,omitempty"`
 }
 
 // memberOf says a participant in this protocol's words, wherever they came from:

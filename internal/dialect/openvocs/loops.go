@@ -1,7 +1,6 @@
 package openvocs
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 
@@ -235,7 +234,7 @@ func (c *conversation) join(l *loop) error {
 	}
 	id := c.session().Identity()
 	me, _, err := c.session().Join(core.JoinRequest{Room: l.room, Name: id.User, NameRule: core.NameUnique, Display: id.Display,
-		Status: encode(status{c.client, cmp.Or(id.Display, id.User)}), Mode: core.ModeListen})
+		Status: encode(status{c.client}), Mode: core.ModeListen})
 	if err != nil {
 		return inLoop(err)
 	}
