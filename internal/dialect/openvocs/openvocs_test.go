@@ -27,7 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript, with the people and loops of found.
-// Its settings are limits: transports, rooms, participants, candidates.
+// Its settings are limits: transports, rooms, participants, candidates; directory,
+// for one that keeps the passwords; and other, for a second domain.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
 	limits := core.DefaultLimits()
@@ -53,18 +54,43 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 	})
 	log := slog.New(slog.DiscardHandler)
 	gate := auth.New(auth.Options{Store: s, Hasher: auth.NewHasher(auth.Cost{MemoryKiB: 64, Passes: 1, Lanes: 1}, 0), Log: log})
-	hub, err := core.NewHub(core.Options{Limits: limits, Log: log, Auth: gate, Keys: gate, Accounts: gate, Store: s, Media: e.Start})
+	var accounts core.Accounts = gate
+	if settings["directory"] != "" {
+		accounts = elsewhere{}
+	}
+	hub, err := core.NewHub(core.Options{Limits: limits, Log: log, Auth: gate, Keys: gate, Accounts: accounts, Store: s, Media: e.Start})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := found(ctx, s, gate); err != nil {
 		t.Fatal(err)
 	}
+	if settings["other"] != "" {
+		if err := foundElsewhere(ctx, s, gate); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := hub.Load(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return talk.Server{Hub: hub, Access: core.AccessOpen,
 		Dialects: []dialect.Dialect{openvocs.New(openvocs.Options{Hub: hub, Log: log})}}
+}
+
+// elsewhere are accounts that a directory keeps. It has two users more.
+type elsewhere struct{}
+
+func (elsewhere) SetPassword(context.Context, core.Actor, string, string, string) error {
+	return &core.Error{Kind: core.Conflict, Text: "the directory keeps it"}
+}
+
+func (elsewhere) Directory(string) bool { return true }
+
+func (elsewhere) ImportUsers(_ context.Context, _ core.Actor, _ string, q core.DirectoryQuery) (int, error) {
+	if q.Password != "right" {
+		return 0, &core.Error{Kind: core.Denied, Text: "the directory does not let us in"}
+	}
+	return 2, nil
 }
 
 // folder is for a store that nobody needs later: in memory where there is such a
@@ -136,5 +162,28 @@ func found(ctx context.Context, s store.Store, gate *auth.Gate) error {
 		}
 		return errors.Join(append(errs, tx.AddAdministrator(ctx, store.Administrator{Realm: domain, User: "ada"}),
 			tx.AddAdministrator(ctx, store.Administrator{Realm: domain, Project: "orbiter", User: "bob"}))...)
+	})
+}
+
+// foundElsewhere makes another domain, in which mal is the administrator and acts
+// in a role of a name that there is here too, in a loop of such a name.
+func foundElsewhere(ctx context.Context, s store.Store, gate *auth.Gate) error {
+	const other = "other.example"
+	err := s.Within(ctx, func(tx store.Records) error {
+		_, a := tx.CreateRealm(ctx, store.Realm{ID: other})
+		_, b := tx.CreateRole(ctx, store.Role{Realm: other, ID: "flight"})
+		_, c := tx.CreateRoom(ctx, store.Room{Realm: other, ID: "fd-loop"})
+		d := tx.SetPermission(ctx, store.Permission{Realm: other, Role: "flight", Room: "fd-loop", Access: store.AccessTalk})
+		return errors.Join(a, b, c, d)
+	})
+	if err == nil {
+		err = auth.AddUser(ctx, s, gate.Hasher, core.Actor{}, store.User{Realm: other, ID: "mal"}, "mal is who I am")
+	}
+	if err != nil {
+		return err
+	}
+	return s.Within(ctx, func(tx store.Records) error {
+		return errors.Join(tx.AddMember(ctx, store.Member{Realm: other, Role: "flight", User: "mal"}),
+			tx.AddAdministrator(ctx, store.Administrator{Realm: other, User: "mal"}))
 	})
 }
