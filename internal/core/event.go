@@ -43,8 +43,10 @@ func newEvent(f Fact) *Event {
 
 // Encoded returns the event's encoding for a variant, such as a dialect's name,
 // calling encode for the first receiver only; the others share the bytes.
-// Nobody may change them. Encode must depend on nothing but the fact and the
-// variant. Safe for concurrent use.
+// Nobody may change them. What encode returns must be right for every receiver:
+// it depends on the fact, the variant and what everybody may know of the room. It
+// is called under the event's lock, which comes before any other. Safe for
+// concurrent use.
 func (e *Event) Encoded(variant string, encode func(Fact) []byte) []byte {
 	e.mu.Lock()
 	defer e.mu.Unlock()

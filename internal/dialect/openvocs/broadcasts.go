@@ -1,6 +1,7 @@
 package openvocs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -24,6 +25,8 @@ type member struct {
 type status struct {
 	Client string `json:"client"`
 }
+
+func encodeStatus(client string) []byte { return encode(status{client}) }
 
 // memberOf says a participant in this protocol's words, wherever they came from:
 // those of other protocols are their own client.
@@ -204,7 +207,7 @@ func (c *conversation) tell(e *core.Event) {
 	switch f := e.Fact.(type) {
 	case core.ParticipantJoined:
 		if l := c.loopIn(f.Room); l != nil && f.Participant.Mode != core.ModeInvited {
-			c.share(e, Name, c.encodeState)
+			c.share(e, &f.Participant, Name, c.encodeState)
 		}
 	case core.ParticipantChanged:
 		c.changed(e, f)
@@ -212,7 +215,7 @@ func (c *conversation) tell(e *core.Event) {
 		c.departed(e, f)
 	case core.PushToTalkChanged:
 		if c.loopIn(f.Room) != nil {
-			c.share(e, Name, encodeTalking)
+			c.share(e, &f.Participant, Name, encodeTalking)
 		}
 	case core.TalkingChanged:
 		c.sounds(e, f)
@@ -224,10 +227,37 @@ func (c *conversation) tell(e *core.Event) {
 	}
 }
 
-// share writes an event in its encoding of a name, which is made once for all who
-// are told.
-func (c *conversation) share(e *core.Event, variant string, encode func(core.Fact) []byte) {
+// share writes an event about somebody in its encoding of a name, which is made
+// once for all who are told. Only a client that would take them for itself, since
+// they have logged in under its id, is told in other words: it would follow them.
+func (c *conversation) share(e *core.Event, who *core.ParticipantInfo, variant string, encode func(core.Fact) []byte) {
+	if who.Via == Name && who.User != c.session().Identity().User && bytes.Equal(who.Status, encodeStatus(c.client)) {
+		c.write(encode(nameless(e.Fact)))
+		return
+	}
 	c.write(e.Encoded(variant, encode))
+}
+
+// nameless is a fact about somebody without the client id that they claim.
+func nameless(fact core.Fact) core.Fact {
+	switch f := fact.(type) {
+	case core.ParticipantJoined:
+		f.Participant.Status = nil
+		return f
+	case core.ParticipantChanged:
+		f.Participant.Status = nil
+		return f
+	case core.PushToTalkChanged:
+		f.Participant.Status = nil
+		return f
+	case core.TalkingChanged:
+		f.Who.Status = nil
+		return f
+	case core.ParticipantLeft:
+		f.Who.Status = nil
+		return f
+	}
+	return fact
 }
 
 // changed tells of somebody's new state. If it is the client itself, a right was
@@ -240,7 +270,7 @@ func (c *conversation) changed(e *core.Event, f core.ParticipantChanged) {
 	if l.me != nil && l.me.ID() == f.Participant.ID {
 		l.talks, l.pressed = f.Participant.Mode == core.ModeTalk, f.Participant.PushToTalk
 	}
-	c.share(e, Name, c.encodeState)
+	c.share(e, &f.Participant, Name, c.encodeState)
 }
 
 // departed tells that somebody is gone, and that they do not talk any more
@@ -254,12 +284,12 @@ func (c *conversation) departed(e *core.Event, f core.ParticipantLeft) {
 		l.me, l.talks, l.pressed = nil, false, false
 	}
 	if f.Who.Talking {
-		c.share(e, Name+" vad", c.encodeVAD)
+		c.share(e, &f.Who, Name+" vad", c.encodeVAD)
 	}
 	if talks(f.Who) {
-		c.share(e, Name+" talking", encodeTalking)
+		c.share(e, &f.Who, Name+" talking", encodeTalking)
 	}
-	c.share(e, Name, c.encodeState)
+	c.share(e, &f.Who, Name, c.encodeState)
 }
 
 // sounds tells that somebody began or stopped to speak. Whoever knows no
@@ -268,9 +298,9 @@ func (c *conversation) sounds(e *core.Event, f core.TalkingChanged) {
 	if c.loopIn(f.Room) == nil {
 		return
 	}
-	c.share(e, Name+" vad", c.encodeVAD)
+	c.share(e, &f.Who, Name+" vad", c.encodeVAD)
 	if f.Who.Via != Name && !f.Who.PushToTalk {
-		c.share(e, Name, encodeTalking)
+		c.share(e, &f.Who, Name, encodeTalking)
 	}
 }
 

@@ -68,7 +68,7 @@ func (c *conversation) loggedIn(ctx context.Context, f core.LoginMade) {
 	switch {
 	case f.Err == nil:
 		c.client = r.client
-		_ = c.session().SetStatus(encode(status{r.client})) // as administrators see it; it is short
+		_ = c.session().SetStatus(encodeStatus(r.client)) // as administrators see it; it is short
 		c.listen()
 		c.reply(r, loginResult{f.Identity.User, string(f.Key)})
 	case f.Err.Kind == core.Denied:

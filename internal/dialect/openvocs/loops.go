@@ -234,7 +234,7 @@ func (c *conversation) join(l *loop) error {
 	}
 	id := c.session().Identity()
 	me, _, err := c.session().Join(core.JoinRequest{Room: l.room, Name: id.User, NameRule: core.NameUnique, Display: id.Display,
-		Status: encode(status{c.client}), Mode: core.ModeListen})
+		Status: encodeStatus(c.client), Mode: core.ModeListen})
 	if err != nil {
 		return inLoop(err)
 	}
@@ -289,8 +289,10 @@ func (c *conversation) publish(l *loop) error {
 
 // hush takes the microphone out of a loop.
 func (c *conversation) hush(l *loop) error {
-	if err := c.press(l, false); err != nil {
-		return inLoop(err)
+	if l.pressed {
+		if err := c.press(l, false); err != nil {
+			return inLoop(err)
+		}
 	}
 	_ = l.me.Unpublish(microphone) // there is none before the client has answered
 	if err := l.me.SetMode(core.ModeListen); err != nil {
@@ -426,9 +428,6 @@ func (c *conversation) talking(ctx context.Context, r *request) (any, error) {
 // press opens a loop to the client's voice, or closes it. From the first time on
 // every loop is closed that is not pressed.
 func (c *conversation) press(l *loop, on bool) error {
-	if !c.pressed && !on && !l.pressed {
-		return nil // it is not used, and is not by letting go
-	}
 	if !c.pressed {
 		c.pressed = true
 		for _, other := range c.loops {
