@@ -34,7 +34,8 @@ type commands struct {
 	CheckConfig checkCommand     `cmd:"" name:"check-config" help:"Say what is wrong with the configuration, and exit with status 1 if anything is."`
 	User        userCommands     `cmd:"" help:"Make users, change their passwords, and say what they may do."`
 	Omikron     omikronCommands  `cmd:"" help:"Make users of home servers (Iotas)."`
-	Realm       realmCommands    `cmd:"" help:"List and remove realms."`
+	Realm       realmCommands    `cmd:"" help:"Make, list and remove realms."`
+	Audit       auditCommand     `cmd:"" help:"Show who logged in, and what administrators changed."`
 	Openvocs    takeoverCommands `cmd:"" help:"Take over from an openvocs server, and give back."`
 	Version     versionCommand   `cmd:"" help:"Print the version."`
 }

@@ -91,6 +91,9 @@ func TestTakingOverAndGivingBack(t *testing.T) {
 		{[]string{"openvocs", "import", dir}, "switchboard: nothing was imported: domain vox.example: there is a realm of that name already"},
 		{[]string{"openvocs", "export", back}, "Exported vox.example with 1 projects, 1 users, 1 roles and 1 loops.\n"},
 		{[]string{"openvocs", "export", back}, "is not empty"},
+		{[]string{"realm", "add", "second.example", "--name", "Second"}, "Realm second.example is made.\n"},
+		{[]string{"realm", "list"}, "second.example\tSecond\nvox.example\n"},
+		{[]string{"audit", "--action", "realm.create"}, "\tsecond.example\t\t\trealm.create\tsecond.example\tdone\n"},
 		{[]string{"realm", "remove", "vox.example"}, "Realm vox.example is removed"},
 		{[]string{"openvocs", "import", back}, "Imported vox.example with 1 projects"},
 	} {

@@ -56,6 +56,9 @@ func TestCommandLine(t *testing.T) {
 		"users out of the box":   {[]string{"user", "list", "-d", dir}, 0, []string{"default\tcapcom\tCharlie\tcapcom,observer\n"}},
 		"no such role":           {[]string{"user", "role", "add", "-d", dir, "capcom", "nobody"}, 1, []string{"no such role", "nobody"}},
 		"a user of no role":      {[]string{"user", "add", "-d", dir, "bea", "--role", "nobody"}, 1, []string{"no such role: nobody"}},
+		"no such realm":          {[]string{"realm", "remove", "-d", dir, "nowhere"}, 1, []string{`no realm "nowhere"`}},
+		"a realm twice":          {[]string{"realm", "add", "-d", dir, "default"}, 1, []string{`realm "default" already`}},
+		"what was done":          {[]string{"audit", "-d", dir, "-n", "5"}, 0, nil},
 		"no command":             {nil, 80, []string{"expected one of"}},
 	}
 	for name, test := range tests {

@@ -109,6 +109,27 @@ func remark(u store.User) string {
 	return strings.Join(all, ", ")
 }
 
+// AddRealm makes an empty realm.
+func AddRealm(ctx context.Context, c *config.Config, r store.Realm) error {
+	return withStore(ctx, c, func(st store.Store, _ *auth.Hasher) error {
+		return st.Within(ctx, func(tx store.Records) error {
+			if _, err := tx.CreateRealm(ctx, r); err != nil {
+				return err
+			}
+			return note(ctx, tx, r.ID, "realm.create", r.ID, "")
+		})
+	})
+}
+
+// Audit returns entries of the audit log, the newest first.
+func Audit(ctx context.Context, c *config.Config, q store.AuditQuery) (entries []store.AuditEntry, err error) {
+	err = withStore(ctx, c, func(st store.Store, _ *auth.Hasher) error {
+		entries, err = st.AuditEntries(ctx, q)
+		return err
+	})
+	return entries, err
+}
+
 // Realms lists all realms.
 func Realms(ctx context.Context, c *config.Config) (realms []store.Realm, err error) {
 	err = withStore(ctx, c, func(st store.Store, _ *auth.Hasher) error {
