@@ -332,7 +332,7 @@ func (c *conversation) callEnded(f core.CallEnded) {
 		case i.accepted && f.Reason == core.ReasonHangup:
 			why = faultOf("user_hangup")
 		case i.accepted:
-			why = faultOf("reg_monitor_stop")
+			why = c.disconnected()
 		}
 		c.invitationOver(i, p.reason(why))
 	}
@@ -359,6 +359,9 @@ func (c *conversation) callStopsSession(k *call, why *fault) {
 // hangup ends a call of the client's.
 func (c *conversation) hangup(k *call, why *fault) {
 	_ = c.session().Hangup(k.id, encode(partner{Code: why.number(c.generation), Text: why.text(c.generation), Said: true})) // it may be over already
+	if i := c.calls.invited[k.wire]; i != nil {                                                                             // one can call oneself
+		c.forgetInvitation(i)
+	}
 	c.callOver(k, why)
 }
 

@@ -317,8 +317,11 @@ func (a *reply) failure() *fault {
 		Code  json.RawMessage `json:"code"`
 		Error json.RawMessage `json:"error"`
 	}
+	if a.result != "error" {
+		return faultOf("invalid_reply")
+	}
 	_ = json.Unmarshal(a.data, &said) // what is missing is not said
-	f := &fault{name: "normal", own: true}
+	f := &fault{name: "Unknown error", own: true}
 	if !absent(said.Error) {
 		f.name, _ = asText(said.Error)
 	}

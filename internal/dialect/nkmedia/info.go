@@ -102,10 +102,6 @@ func (c *conversation) sessionStats(q *request, s *session, _ values) {
 
 // getOffer tells the offer: the object itself is the data (dossier 2.3).
 func (c *conversation) getOffer(q *request, s *session, _ values) {
-	if s.offer == "" {
-		c.fail(q, faultOf("offer_not_set"))
-		return
-	}
 	c.reply(q, described(s.offer, s.plain, s.offered))
 }
 

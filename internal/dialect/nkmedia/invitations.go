@@ -43,7 +43,7 @@ func (c *conversation) inviteReplied(i *invitation, a *reply) {
 	if c.calls.invited[i.said.CallID] != i || i.accepted {
 		return
 	}
-	if a == nil || !a.ok {
+	if a == nil || !a.ok() {
 		c.decline(i, partner{})
 		return
 	}

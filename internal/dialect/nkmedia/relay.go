@@ -118,9 +118,9 @@ func (c *conversation) askFor(q *request) {
 		switch {
 		case a == nil:
 			c.fail(q, faultOf("timeout"))
-		case a.ok && absent(a.data):
+		case a.ok() && absent(a.data):
 			c.reply(q, nil)
-		case a.ok:
+		case a.ok():
 			c.reply(q, a.data)
 		default:
 			c.fail(q, a.failure())

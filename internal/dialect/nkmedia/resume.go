@@ -12,7 +12,7 @@ func (c *conversation) keep() {
 	}
 	for _, k := range c.calls.made {
 		if k.answered == "" {
-			c.hangup(k, faultOf("registered_down"))
+			c.hangup(k, c.disconnected())
 		}
 	}
 	for _, i := range c.calls.invited {

@@ -214,7 +214,7 @@ func (c *conversation) enrol(s *session) {
 	if s.place.me != nil {
 		d.Participant = s.place.me.ID()
 	}
-	c.session().AmendClaim(entryOf(s.id), encode(d), c.telling(c.user, c.stopEvent(s, faultOf("reg_monitor_stop"))))
+	c.session().AmendClaim(entryOf(s.id), encode(d), c.telling(c.user, c.stopEvent(s, c.disconnected())))
 }
 
 // rest sets the clock of the state that the session is in (dossier 3.8).
@@ -245,6 +245,14 @@ func (c *conversation) happened(s *session, typ string, body any) {
 		e.Body = encode(body)
 	}
 	c.tell(e)
+}
+
+// disconnected is the reason for what ends with its connection.
+func (c *conversation) disconnected() *fault {
+	if c.generation == G1 {
+		return faultOf("reg_monitor_stop")
+	}
+	return faultOf("registered_down")
 }
 
 func (c *conversation) stopEvent(s *session, why *fault) event {

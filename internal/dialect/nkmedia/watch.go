@@ -82,22 +82,25 @@ func (c *conversation) watchFor(s *subscription) {
 	}
 }
 
-// watch begins to watch a room that is there and may be listened in.
-func (c *conversation) watch(id core.RoomID) {
+// watch begins to watch a room that is there and may be listened in, and returns
+// who is in it, unless it is watched already.
+func (c *conversation) watch(id core.RoomID) (present []member) {
 	if c.rooms[id] != nil {
-		return
+		return nil
 	}
 	info, err := c.session().WatchRoom(id)
 	if err != nil {
-		return
+		return nil
 	}
 	w := &watched{members: map[core.ParticipantID]member{}}
 	for _, p := range info.Participants {
 		if m, ok := memberOf(p); ok {
 			w.members[p.ID] = m
+			present = append(present, m)
 		}
 	}
 	c.rooms[id] = w
+	return present
 }
 
 // unwatchFor ends the watching that no other subscription wants.
@@ -126,8 +129,9 @@ func (c *conversation) unwatchFor(gone *subscription) {
 }
 
 // roomCreated is an announcement of another conversation's, or of one's own.
+// Whoever is in the room by then has come since.
 func (c *conversation) roomCreated(name string) {
-	c.watchIfWanted(name)
+	present := c.watchIfWanted(name)
 	if c.rooms[c.roomID(name)] == nil {
 		return
 	}
@@ -136,15 +140,18 @@ func (c *conversation) roomCreated(name string) {
 		typ = "created"
 	}
 	c.roomHappened(name, typ, body)
+	for _, m := range present {
+		c.memberHappened(c.roomID(name), m, "started")
+	}
 }
 
-func (c *conversation) watchIfWanted(name string) {
+func (c *conversation) watchIfWanted(name string) (present []member) {
 	for _, s := range c.followed {
 		if s.ofRooms() && (s.id == anything || s.id == name) {
-			c.watch(c.roomID(name))
-			return
+			return c.watch(c.roomID(name))
 		}
 	}
+	return nil
 }
 
 // third tells whether the client speaks of members instead of publishers and

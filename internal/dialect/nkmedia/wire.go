@@ -28,10 +28,12 @@ type request struct {
 
 // reply is what a client says to a request of the server's.
 type reply struct {
-	tid  json.RawMessage
-	ok   bool
-	data json.RawMessage
+	tid    json.RawMessage
+	result string // ok or error
+	data   json.RawMessage
 }
+
+func (a *reply) ok() bool { return a.result == "ok" }
 
 const longestTID = 4096 // bytes; it may be any value
 
@@ -58,7 +60,8 @@ func read(text []byte) (k kind, q *request, a *reply) {
 	case !absent(m.Class) && !absent(m.Cmd) && !absent(m.TID):
 		return readRequest(&m)
 	case !absent(m.Result) && !absent(m.TID):
-		return isReply, nil, &reply{m.TID, string(m.Result) == `"ok"`, m.Data}
+		result, _ := asText(m.Result)
+		return isReply, nil, &reply{m.TID, result, m.Data}
 	case !absent(m.Ack):
 		return isAck, nil, &reply{tid: m.Ack}
 	case string(m.Class) == `"event"`:
