@@ -138,10 +138,12 @@ func TestACallIsAnsweredOnce(t *testing.T) {
 			caller.sent = nil
 			caller.media(1, "call", "start", map[string]any{"type": "user", "user": "bea", "call_id": id})
 			synctest.Wait()
-			var all sync.WaitGroup
 			for _, d := range devices {
 				d.read()
 				d.sent = nil
+			}
+			var all sync.WaitGroup
+			for _, d := range devices {
 				all.Go(func() {
 					d.media(2, "call", "accepted", map[string]any{"call_id": id, "answer": map[string]any{"sdp": "v=0"}})
 				})
@@ -191,9 +193,12 @@ func TestListenersOfADyingPublisher(t *testing.T) {
 			if publisher.reply(1)["result"] != "ok" {
 				t.Fatal(publisher.sent)
 			}
+			for _, l := range listeners {
+				l.read()
+				l.sent = nil
+			}
 			var all sync.WaitGroup
 			for i, l := range listeners {
-				l.sent = nil
 				all.Go(func() {
 					data := map[string]any{"type": "listen", "publisher": pub, "session_id": fmt.Sprint(ear, i)}
 					l.media(1, "session", "start", data)
