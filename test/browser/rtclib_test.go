@@ -154,6 +154,10 @@ func TestThroughTheServer(t *testing.T) {
 		}
 	}
 
+	for _, who := range []caller{ada, bob} {
+		who.until("what nobody sees to be small", `watch.willing().then((rates) => rates.length === 2 && Math.min(...rates) <= 60_000 && Math.max(...rates) > 100_000)`)
+	}
+
 	// The first connection of each was that to mia. What they send goes on over the other.
 	mia.do(chromedp.Click(hook("leave")))
 	mia.in("left")

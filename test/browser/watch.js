@@ -60,6 +60,17 @@
       return !!now && before?.peer === now.peer && now.energy > before.energy + 1e-5;
     },
 
+    // What each connection is willing to send of pictures, in bit/s.
+    async willing() {
+      const rates = [];
+      for (const peer of peers) {
+        (await peer.getStats()).forEach((r) => {
+          if (r.type === "outbound-rtp" && r.kind === "video" && r.targetBitrate) rates.push(r.targetBitrate);
+        });
+      }
+      return rates;
+    },
+
     // What there is to know about each picture on the page, for a person who looks for a mistake.
     async tell() {
       const lines = [];

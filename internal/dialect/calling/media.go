@@ -50,6 +50,14 @@ const (
 	usualStream    = "stream" // the name that rtc-lib gives to a stream without one
 )
 
+// Pictures that the client sends on other lines than the one whose tracks are
+// published are seen by nobody: they are asked to be small, in kbit/s. The
+// other bound is none in effect; it has to be said to lift the first.
+const (
+	unseenKbps = 50
+	freeKbps   = 20_000
+)
+
 // mostStreams is how long the names of streams in one offer may be, in bytes.
 // They are kept as long as the connection.
 const mostStreams = 16 << 10
@@ -162,6 +170,7 @@ func (c *conversation) offered(p *place, to string, o offer) error {
 		l = &line{peer: to, transport: t}
 		p.lines = append(p.lines, l)
 	}
+	l.transport.SetVideoKbps(freeKbps) // what the answer says would last
 	if err := l.transport.Answer(o.sdp); err != nil {
 		p.giveUp(l)
 		return err
@@ -291,6 +300,13 @@ func (p *place) publish() {
 				now = append(now, published{name: name})
 			}
 			now[i].tracks = append(now[i].tracks, t)
+		}
+	}
+	for _, l := range p.lines {
+		if l == home || len(l.offers) > 0 {
+			l.transport.SetVideoKbps(freeKbps)
+		} else {
+			l.transport.SetVideoKbps(unseenKbps)
 		}
 	}
 	kept := func(s published) bool {
