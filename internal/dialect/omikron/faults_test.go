@@ -25,9 +25,16 @@ var (
 // inBubble plays on a server of its own in virtual time, and looks for leaks.
 func inBubble(t *testing.T, play func(t *testing.T, connect func(side int, identification string) *talk.Client)) {
 	t.Helper()
+	inBubbleWith(t, func(*talk.Server) {}, play)
+}
+
+// inBubbleWith is inBubble on a server that is changed first.
+func inBubbleWith(t *testing.T, change func(*talk.Server), play func(t *testing.T, connect func(side int, identification string) *talk.Client)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		e := &mediatest.Engine{}
 		s := build(t, nil, e)
+		change(&s)
 		var all []*talk.Client
 		play(t, func(side int, identification string) *talk.Client {
 			c, err := s.Connect(s.Dialects[side], nil)
