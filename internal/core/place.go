@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"switchboard/internal/store"
@@ -36,61 +37,64 @@ func (s *Session) Places(ctx context.Context) (places []Place, err error) {
 	if err != nil {
 		return nil, err
 	}
+	open := s.hub.openTo(id)
 	err = s.hub.view(ctx, "list places", s, func(tx store.Records) error {
-		rooms, err := tx.Rooms(ctx, store.Filter{Realm: id.Realm})
-		if err != nil {
-			return err
-		}
-		granted, err := tx.Permissions(ctx, store.Permission{Realm: id.Realm, Role: id.Role})
-		if err != nil {
-			return err
-		}
 		left, err := tx.Preferences(ctx, store.Preference{Realm: id.Realm, User: id.User, Role: id.Role})
 		if err != nil {
 			return err
 		}
-		places = placesOf(id, rooms, granted, left)
-		return nil
+		places, err = placesOf(ctx, tx, open, left)
+		return err
 	})
-	for i := range places {
-		places[i].Participants = s.hub.attendance(places[i].Room)
-	}
 	return places, err
 }
 
-func placesOf(id *Identity, rooms []store.Room, granted []store.Permission, left []store.Preference) (places []Place) {
-	roles := map[string]map[string]Permission{} // by room
-	for _, g := range granted {
-		roles[g.Room] = map[string]Permission{g.Role: permitted(g.Access)}
+// openTo returns the stored rooms that somebody may enter, sorted by id, with
+// what lives of them. A realm may have many thousand rooms of which each role
+// sees a few, so these are found before the store is asked.
+func (h *Hub) openTo(id *Identity) (places []Place) {
+	h.mu.RLock()
+	var rooms []*Room
+	for _, r := range h.rooms {
+		if r.id.Realm() == id.Realm {
+			rooms = append(rooms, r)
+		}
 	}
+	h.mu.RUnlock()
+	for _, r := range rooms {
+		r.mu.Lock()
+		p := Place{Room: r.id, Permission: permission(id, r.id, &r.policy), Participants: len(r.participants)}
+		stored := r.stored && !r.closed
+		r.mu.Unlock()
+		if stored && p.Permission > PermitNone {
+			places = append(places, p)
+		}
+	}
+	slices.SortFunc(places, func(a, b Place) int { return compare(a.Room, b.Room) })
+	return places
+}
+
+// placesOf fills in what is stored.
+func placesOf(ctx context.Context, tx store.Records, open []Place, left []store.Preference) (places []Place, err error) {
 	preferences := map[string]Preference{}
 	for _, p := range left {
 		preferences[p.Room] = Preference{modeOf(p.Mode), p.Volume}
 	}
-	for _, r := range rooms {
-		policy := policyOf(r, roles[r.ID])
-		place := Place{Room: NewRoomID(r.Realm, r.ID), Section: SectionID{r.Realm, r.Project}, Name: r.Name, Data: r.Data,
-			Preference: Preference{Volume: DefaultVolume}}
-		if place.Permission = permission(id, place.Room, &policy); place.Permission == PermitNone {
-			continue
+	for _, p := range open {
+		r, err := tx.Room(ctx, p.Room.Realm(), p.Room.Name())
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it is about to close
 		}
-		if p, ok := preferences[r.ID]; ok {
-			place.Preference = p
+		if err != nil {
+			return nil, err
 		}
-		places = append(places, place)
+		p.Section, p.Name, p.Data, p.Preference = SectionID{r.Realm, r.Project}, r.Name, r.Data, Preference{Volume: DefaultVolume}
+		if before, ok := preferences[r.ID]; ok {
+			p.Preference = before
+		}
+		places = append(places, p)
 	}
-	return places
-}
-
-// attendance is how many are in a room now.
-func (h *Hub) attendance(id RoomID) int {
-	r := h.existing(id)
-	if r == nil {
-		return 0
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.participants)
+	return places, nil
 }
 
 // actor returns the identity, if it acts in a role.

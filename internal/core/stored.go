@@ -85,12 +85,12 @@ func (h *Hub) follow(ctx context.Context, realm string) error {
 	return nil
 }
 
-// usersOf lists the users of a realm for whom somebody is here.
+// usersOf lists the users of a realm who are here and whom the store describes.
 func (h *Hub) usersOf(realm string) (all []userKey) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	for key := range h.users {
-		if key.realm == realm {
+	for key, sessions := range h.users {
+		if key.realm == realm && slices.ContainsFunc(sessions, func(s *Session) bool { return s.identity.Load().Stored }) {
 			all = append(all, key)
 		}
 	}
