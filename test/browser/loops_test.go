@@ -246,6 +246,13 @@ func TestOperatorsHearWhomTheyShould(t *testing.T) {
 	charlie.press("fd", "monitor", "off")
 	charlie.hearsNothingOf(gene)
 	charlie.sees("fd", "talkers", "Gene")
+
+	// And all of that without a mouse: the first key of the page by its number.
+	charlie.do(chromedp.KeyEvent("1"))
+	charlie.is("fd", "monitor")
+	charlie.hears(gene, 50)
+	charlie.do(chromedp.KeyEvent("1", chromedp.KeyModifiers(chromedp.ModifierShift)))
+	charlie.is("fd", "talk")
 }
 
 func TestAnOperatorComesBack(t *testing.T) {

@@ -127,7 +127,9 @@ describe("keyboard", () => {
     assert.deepEqual(ask(press("Space"), "Space", false), { kind: "ptt" });
     // The space bar ticks boxes in dialogs, and writes in fields.
     assert.equal(ask(press("Space", { dialog: true })), undefined);
-    assert.equal(ask(press("Space", { target: "text" })), undefined);
+    assert.equal(ask(press("Space", { key: " ", target: "text" })), undefined);
+    assert.equal(ask(press("KeyB", { key: "b", target: "text" }), "KeyB"), undefined);
+    assert.deepEqual(ask(press("F13", { target: "text" }), "F13"), { kind: "ptt" });
   });
 
   test("reaches each key of a page by its number, on any keyboard layout", () => {

@@ -22,7 +22,7 @@ export interface Press {
   altKey: boolean;
   metaKey: boolean;
   shiftKey: boolean;
-  /** What has the focus. */
+  /** What has the focus; lists to choose from take keys as fields of text do. */
   target: "text" | "slider" | "other";
   /** Whether a dialog is open, which has keys of its own. */
   dialog: boolean;
@@ -32,11 +32,15 @@ const arrows: Record<string, Direction> = { ArrowLeft: "left", ArrowRight: "righ
 /** Keys without which a dialog cannot be used. */
 const dialogKeys = new Set(["Space", "Enter", "Tab", "Escape", ...Object.keys(arrows)]);
 
-/** What a key press asks for; undefined for none, and while something is typed. */
+/** What a key press asks for; undefined for none, and for keys that are typed or choose something where the focus is. */
 export function commandOf(press: Press, pttKey: string, shortcuts: boolean): Command | undefined {
   const { key, code } = press;
-  if (press.target === "text") return undefined;
-  if (code === pttKey) return press.dialog && dialogKeys.has(code) ? undefined : { kind: "ptt" };
+  const typing = press.target === "text";
+  if (code === pttKey) {
+    const needed = (press.dialog && dialogKeys.has(code)) || (typing && (key.length === 1 || dialogKeys.has(code)));
+    return needed ? undefined : { kind: "ptt" };
+  }
+  if (typing) return undefined;
   if (press.dialog || press.ctrlKey || press.altKey || press.metaKey) return undefined;
   const direction = arrows[code];
   if (direction) return press.target === "slider" ? undefined : { kind: "move", direction };
