@@ -72,6 +72,7 @@ type result struct {
 	KiBPerConnection float64 `json:"rss_kib_per_idle_connection"`
 	ServerCores      float64 `json:"server_cores"`
 	ToolCores        float64 `json:"tool_cores"`
+	mixed
 }
 
 // row is one measurement: a server and what loadtool does with it.
@@ -129,7 +130,7 @@ func rows() []row {
 			[]want{{"CPU a delivered message", "µs", perPacket, 12}, {"latency p99", "ms", p99, 0}}},
 		{"switchboard, 5000 idle connections", (*bench).ours, relay("kurento", "-n", "5000", "-size", "10", "-rate", "0", "-window", "1s"),
 			[]want{{"memory a connection", "KiB", perIdle, 16}}},
-	}, append(callingRows(), omikronRows()...)...)
+	}, slices.Concat(loopRows(), callingRows(), omikronRows())...)
 }
 
 func (b *bench) run(ctx context.Context, only string) error {

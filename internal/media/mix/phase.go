@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// steady is how much the times of a talker's packets may differ for their
-	// phase to mean something.
-	steady = 4 * time.Millisecond
+	// steady is how much the times of nearly all of a talker's packets may differ
+	// for their phase to mean something.
+	steady = 12 * time.Millisecond
 	// gain is by how much the longest wait must shrink for a shift to be worth it.
 	gain = 3 * time.Millisecond
 	// slide is by how much a mix comes later than the one before while it shifts.
@@ -19,11 +19,11 @@ const (
 
 // phase is how long the frames of a talker wait for the mix they are in.
 type phase struct {
-	ready    bool // the frame for the next mix is there
-	at       time.Duration
-	surplus  bool // in every mix so far, one more was there
-	count    int
-	min, max time.Duration
+	ready   bool // the frame for the next mix is there
+	at      time.Duration
+	surplus bool // in every mix so far, one more was there
+	count   int
+	waits   [steps]time.Duration
 }
 
 // notice is called with each packet.
@@ -36,18 +36,32 @@ func (t *Talker) notice(now time.Duration) {
 // waited is called with each mix the talker is in.
 func (t *Talker) waited(now time.Duration) {
 	p := &t.phase
-	wait := now - p.at
+	wait := min(now-p.at, frameTime-time.Microsecond)
 	if !p.ready {
 		wait = 0
 	}
 	if p.count == 0 {
-		p.min, p.max, p.surplus = wait, wait, true
+		p.surplus = true
 	}
-	p.min, p.max = min(p.min, wait), max(p.max, wait)
-	p.count++
+	if p.count < steps {
+		p.waits[p.count] = wait
+		p.count++
+	}
 	p.ready, p.at = t.source.ready(FrameSamples), now
 	p.surplus = p.surplus && p.ready
 }
+
+// spread returns between which times nearly all frames waited, and begins anew.
+func (p *phase) spread() (span span, ok bool) {
+	slices.Sort(p.waits[:])
+	ok = p.count == steps && !p.surplus
+	p.count = 0
+	span.low, span.high = p.waits[steps/16], p.waits[steps-1-steps/16]
+	return span, ok && span.high-span.low <= steady
+}
+
+// span is from when to when before the mix the frames of a talker come.
+type span struct{ low, high time.Duration }
 
 // align finds out whether all talkers would wait less if the mix came later, just
 // behind the frames of one of them. Those whose next frame is then there as well
@@ -61,26 +75,27 @@ func (s *island) align(now time.Duration) {
 		return
 	}
 	s.aligned = 0
-	var waits []time.Duration
+	var spans []span
 	usable := s.shift == 0 && now >= s.settled
+	longest := time.Duration(0)
 	for _, t := range s.talkers {
-		p := &t.phase
-		usable = usable && p.count >= steps && !p.surplus && p.max-p.min <= steady && p.max < frameTime+steady
-		waits = append(waits, min((p.min+p.max)/2, frameTime-1))
-		p.count = 0
+		w, ok := t.phase.spread()
+		usable = usable && ok
+		longest = max(longest, w.high)
+		spans = append(spans, w)
 	}
-	if !usable || len(waits) < 2 {
+	if !usable || len(spans) < 2 {
 		return
 	}
-	longest := slices.Max(waits)
 	best, at := longest, time.Duration(0)
-	for _, w := range waits {
+	for _, w := range spans {
 		worst := time.Duration(0)
-		for _, o := range waits {
-			worst = max(worst, (o-w+frameTime)%frameTime)
+		for _, o := range spans {
+			// One that comes partly before and partly behind counts in full.
+			worst = max(worst, (o.low-w.low+frameTime)%frameTime+o.high-o.low)
 		}
 		if worst < best {
-			best, at = worst, w
+			best, at = worst, w.low
 		}
 	}
 	if longest-best < gain {
@@ -89,7 +104,7 @@ func (s *island) align(now time.Duration) {
 	s.shift = frameTime - at
 	s.settled = now + settling
 	for i, t := range s.talkers {
-		if waits[i] >= at {
+		if spans[i].low >= at {
 			t.source.spare = FrameSamples
 		}
 	}

@@ -70,7 +70,7 @@ func (q *queue) put(index int64, p Packet, now time.Duration) bool {
 	}
 	s := &q.ring[index&(slots-1)]
 	*s = slot{index: index, samples: opus.Samples(p.Payload), at: now, payload: append(s.payload[:0], p.Payload...)}
-	s.silent = p.silent()
+	s.silent = p.Silent()
 	q.samples = s.samples
 	q.newest = max(q.newest, index)
 	return true

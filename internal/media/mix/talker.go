@@ -30,8 +30,8 @@ type Packet struct {
 	HasLevel bool   // Level was sent
 }
 
-// silent tells whether the packet says of itself that nothing is to be heard.
-func (p Packet) silent() bool {
+// Silent tells whether the packet says of itself that nothing is to be heard.
+func (p Packet) Silent() bool {
 	if p.HasLevel {
 		return p.Level > closeLevel
 	}
@@ -161,8 +161,8 @@ func (m *Mixer) listen(t *Talker, p Packet) {
 	t.activity.told = p.HasLevel
 	switch {
 	case p.HasLevel:
-		m.hear(t, p.Level, p.silent())
-	case p.silent():
+		m.hear(t, p.Level, p.Silent())
+	case p.Silent():
 		m.endProbe(t)
 		m.hear(t, silence, true)
 	case t.open && t.island != nil:

@@ -128,7 +128,7 @@ func New(o Options, sink media.Sink) (*Engine, error) {
 			return nil, fmt.Errorf("start media: open the folder of files: %w", err)
 		}
 	}
-	e.plane = forward.New(forward.Options{Log: e.log, Workers: o.Workers, Notify: notify{sink}})
+	e.plane = forward.New(forward.Options{Log: e.log, Workers: o.Workers, Notify: notify{sink}, Quiet: desk.Quiet})
 	if e.desk, err = desk.New(desk.Options{Log: e.log, Plane: e.plane, Notify: notify{sink}, Mix: mix.Options{AGC: o.AGC}}); err != nil {
 		return nil, errors.Join(fmt.Errorf("start media: %w", err), e.Close())
 	}

@@ -177,6 +177,7 @@ func (d *Desk) round() bool {
 	if closed {
 		return false
 	}
+	d.plane.Hear(d.hear) // before anything changes for what came
 	d.now = time.Duration(d.plane.Now())
 	for i, do := range d.doing {
 		do()
@@ -206,6 +207,16 @@ func (d *Desk) due() time.Duration {
 	return due
 }
 
+// Quiet is [forward.Options.Quiet] for a desk.
+func Quiet(h forward.Heard) bool {
+	return h.Sound == forward.Opus && packet(h).Silent()
+}
+
+// packet is how the mixer takes what is heard.
+func packet(h forward.Heard) mix.Packet {
+	return mix.Packet{Sequence: h.Sequence, Payload: h.Payload, Level: h.Level, HasLevel: h.HasLevel}
+}
+
 // hear takes a packet of a tapped track.
 func (d *Desk) hear(h forward.Heard) {
 	t := d.talkers[h.Track]
@@ -216,9 +227,7 @@ func (d *Desk) hear(h forward.Heard) {
 		d.hearPhone(t, h)
 		return
 	}
-	d.mixer.Push(t.voice, mix.Packet{
-		Sequence: h.Sequence, Payload: h.Payload, Level: h.Level, HasLevel: h.HasLevel,
-	}, time.Duration(h.At))
+	d.mixer.Push(t.voice, packet(h), time.Duration(h.At))
 }
 
 // Frame implements [mix.Output].

@@ -45,6 +45,10 @@ type Options struct {
 	Workers int
 	// Notify hears what the plane finds out about tracks; nil discards it.
 	Notify Notify
+	// Quiet tells whether nothing is to be heard in a packet, as cheaply as it can
+	// be known, so that tracks which are quiet for a while wake nobody who hears
+	// them. nil: every packet may be loud.
+	Quiet func(Heard) bool
 }
 
 // Notify takes events of the plane. Its methods are called on packet paths and
@@ -126,6 +130,7 @@ func New(o Options) *Plane {
 		wants:      make(map[media.TrackID]map[*Transport]struct{}),
 	}
 	p.receiving.Store(new([]*Transport))
+	p.tap.quiet = o.Quiet
 	p.tap.wake, p.tap.wanted = make(chan struct{}, 1), make(map[media.TrackID]struct{})
 	for i := range o.Workers {
 		p.workers = append(p.workers, newWorker(p, i))

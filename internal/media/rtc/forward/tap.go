@@ -44,18 +44,25 @@ type Heard struct {
 	HasLevel bool
 }
 
-// maxTapped is how many packets may wait to be taken from the tap.
-const maxTapped = 4096
+const (
+	// maxTapped is how many packets may wait to be taken from the tap.
+	maxTapped = 4096
+	// maxLazy is how many of them may wait without anybody being woken.
+	maxLazy = 256
+	// lull is how long a track is quiet before its packets wake nobody;
+	// nanoseconds.
+	lull = 1_000_000_000
+)
 
-// tap is where packets of tapped tracks wait for the one who takes them. It is
-// filled as the queues of workers are.
+// tap is where packets of tapped tracks wait for the one who takes them.
 type tap struct {
+	quiet   func(Heard) bool
 	wake    chan struct{} // capacity 1
-	pending atomic.Bool
+	pending atomic.Bool   // somebody is to be woken
 
 	mu     sync.Mutex
-	queue  queue // guarded by mu
-	closed bool  // guarded by mu
+	items  []item // guarded by mu
+	closed bool   // guarded by mu
 
 	wanted map[media.TrackID]struct{} // guarded by Plane.mu
 	taken  []item                     // belongs to the one who takes
@@ -83,44 +90,52 @@ func (p *Plane) Tapped() <-chan struct{} { return p.tap.wake }
 func (p *Plane) Hear(do func(Heard)) {
 	t := &p.tap
 	t.mu.Lock()
-	t.taken = t.queue.move(t.taken[:0])
+	t.items, t.taken = t.taken[:0], t.items
 	t.mu.Unlock()
-	for i := range t.taken {
-		tr, pkt := t.taken[i].track, t.taken[i].packet
-		h := Heard{Track: tr.id, Sound: pkt.sound, Sequence: uint16(pkt.index), At: pkt.at, Payload: pkt.payload, Level: pkt.level, HasLevel: pkt.leveled}
-		if pkt.red {
-			h.Payload = pkt.primary
-		}
-		do(h)
-		p.pool.release(pkt, 1)
+	for _, i := range t.taken {
+		do(i.heard())
+		p.pool.release(i.packet, 1)
 	}
 	clear(t.taken)
 }
 
-// push queues a packet until the next Kick. It consumes the reference.
-func (t *tap) push(i item, l *pool) {
-	t.mu.Lock()
-	full := t.closed || len(t.queue.items) >= maxTapped
-	if !full {
-		t.queue.items = append(t.queue.items, i)
+// heard is what is handed out of a packet.
+func (i item) heard() Heard {
+	p := i.packet
+	h := Heard{Track: i.track.id, Sound: p.sound, Sequence: uint16(p.index), At: p.at, Payload: p.payload, Level: p.level, HasLevel: p.leveled}
+	if p.red {
+		h.Payload = p.primary
 	}
-	t.mu.Unlock()
-	if full {
-		l.release(i.packet, 1)
-		return
-	}
-	t.pending.Store(true)
+	return h
 }
 
-// kick shows what was pushed.
+// listen keeps a packet, to be taken after the next Kick, or, if the track has been
+// quiet for a while, when there is something else to take. The track's ingress.mu
+// is held.
+func (t *tap) listen(tr *track, p *packet) {
+	i := item{tr, p}
+	if t.quiet == nil || !t.quiet(i.heard()) {
+		tr.loudAt = p.at
+	}
+	t.mu.Lock()
+	waiting := len(t.items)
+	full := t.closed || waiting >= maxTapped
+	if !full {
+		p.references.Add(1)
+		t.items = append(t.items, i)
+	}
+	t.mu.Unlock()
+	if !full && (p.at-tr.loudAt < lull || waiting > maxLazy) && !t.pending.Load() {
+		t.pending.Store(true)
+	}
+}
+
+// kick wakes whoever takes.
 func (t *tap) kick() {
 	if !t.pending.Load() {
 		return
 	}
-	t.mu.Lock()
-	t.pending.Store(false)
-	t.queue.visible = len(t.queue.items)
-	t.mu.Unlock()
+	t.pending.Store(false) // before waking: what is pushed meanwhile is taken too
 	select {
 	case t.wake <- struct{}{}:
 	default:
@@ -132,10 +147,10 @@ func (t *tap) close(l *pool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
-	for _, i := range t.queue.items {
+	for _, i := range t.items {
 		l.release(i.packet, 1)
 	}
-	t.queue = queue{}
+	t.items = nil
 }
 
 // soundOf finds out what the payload is, or what is in it if it is RED.

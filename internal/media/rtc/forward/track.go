@@ -36,6 +36,7 @@ type track struct {
 	receipt receipt
 	missing missing
 	talking talking
+	loudAt  int64 // when the last packet came that the tap takes for loud
 }
 
 // format is what a payload type of a track is.
@@ -168,8 +169,7 @@ func (tr *track) take(p *packet, f *format, sequence uint16, recovered bool) {
 func (tr *track) deliver(p *packet) {
 	plane := tr.owner.plane
 	if p.sound != NoSound {
-		p.references.Add(1)
-		plane.tap.push(item{tr, p}, &plane.pool)
+		plane.tap.listen(tr, p)
 	}
 	for i, part := range *tr.table.Load() {
 		if len(part) > 0 {
