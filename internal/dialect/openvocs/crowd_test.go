@@ -143,3 +143,42 @@ func BenchmarkCrowd(b *testing.B) {
 		})
 	}
 }
+
+// TestRequestsWaitForTheLogin: a client that does not wait is served in order.
+func TestRequestsWaitForTheLogin(t *testing.T) {
+	s := build(t, nil, &mediatest.Engine{})
+	c, err := s.Connect(s.Dialects[0], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := operator{c, t, "c1"}
+	for i, m := range []string{`"login","parameter":{"user":"ada","password":"ada is who I am"}`, `"authorize","parameter":{"role":"flight"}`,
+		`"media","parameter":{"type":"request"}`, `"switch_loop_state","parameter":{"loop":"ops","state":"recv"}`,
+		`"login","parameter":{"user":"ada","password":"ada is who I am"}`} {
+		o.Send([]byte(fmt.Sprintf(`{"uuid":"r%d","client":"c1","event":%s}`, i, m)))
+	}
+	var order []string
+	offered := false // whenever it is there
+	o.until(func(text string) bool {
+		var m struct {
+			UUID  string
+			Type  string
+			Error struct{ Code int }
+		}
+		switch {
+		case json.Unmarshal([]byte(text), &m) != nil || m.Type != "unicast":
+		case m.UUID == "r2":
+			offered = m.Error.Code == 0
+		case strings.HasPrefix(m.UUID, "r"):
+			order = append(order, fmt.Sprintf("%s:%d", m.UUID, m.Error.Code))
+		}
+		return len(order) == 4 && offered
+	})
+	if got, want := strings.Join(order, " "), "r0:0 r1:0 r3:0 r4:5002"; got != want {
+		t.Errorf("replies came as %s, want %s", got, want)
+	}
+	c.Hang(dialect.Closure{Clean: true, Code: 1000})
+	if err := s.Hub.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -87,9 +87,12 @@ func keys(ids []string) map[string]any {
 
 func loopEntity(r core.StoredRoom) entity {
 	e := named(r.ID, r.Name, r.Data)
-	roles := make(map[string]bool, len(r.Roles))
+	roles := make(map[string]any, len(r.Roles))
 	for role, granted := range r.Roles {
 		roles[role] = granted >= core.PermitTalk
+	}
+	if left, _ := e.object("roles"); left[adminRole] != nil {
+		roles[adminRole] = left[adminRole]
 	}
 	e.set("roles", roles)
 	if sip, ok := e.object("sip"); ok { // or the administrators' page breaks
@@ -104,8 +107,40 @@ func loopEntity(r core.StoredRoom) entity {
 	return e
 }
 
-// adminRole is the pseudo role whose users administer a domain or project.
+// adminRole is the pseudo role whose users administer a domain or project. The
+// core knows it by its users; what else a client gives it is kept among what the
+// core does not read.
 const adminRole = "admin"
+
+// adminOf returns the pseudo role of a domain or project.
+func adminOf(s *core.Section) core.Role {
+	data := entityOf(s.Data)
+	roles, _ := data.object("roles")
+	left, _ := roles.object(adminRole)
+	r := core.Role{ID: adminRole, Name: textOf(left["name"]), Members: s.Administrators}
+	r.Data = left.data("name", "users")
+	return r
+}
+
+// setAdmin changes it.
+func setAdmin(s *core.Section, r core.Role) {
+	s.Administrators = r.Members
+	data := entityOf(s.Data)
+	roles, there := data.object("roles")
+	left := entityOf(r.Data)
+	if r.Name != "" {
+		left.set("name", r.Name)
+	}
+	if len(left) == 0 && !there {
+		return
+	}
+	if roles == nil {
+		roles = entity{}
+	}
+	roles.set(adminRole, left)
+	data.set("roles", roles)
+	s.Data = data.data()
+}
 
 // sectionEntity is a domain or project with all that is in it, every container
 // filled in (dossier 5.1).
@@ -122,7 +157,7 @@ func sectionEntity(s core.Section) entity {
 	for _, r := range s.Roles {
 		roles[r.ID] = roleEntity(r)
 	}
-	roles[adminRole] = roleEntity(core.Role{ID: adminRole, Members: s.Administrators})
+	roles[adminRole] = roleEntity(adminOf(&s))
 	for _, r := range s.Rooms {
 		loops[r.ID] = loopEntity(r)
 	}

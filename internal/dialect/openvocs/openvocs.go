@@ -143,8 +143,10 @@ func eventOf(name string) event {
 	return adminEvent(name)
 }
 
-// Of requests that wait for a login.
 const (
+	// mostBeforeLogin is the longest message of somebody who is not logged in.
+	mostBeforeLogin = 64 << 10
+	// mostQueued requests of mostQueuedBytes wait for a login.
 	mostQueued      = 256
 	mostQueuedBytes = 1 << 20
 )
@@ -153,6 +155,10 @@ const (
 func (c *conversation) Receive(ctx context.Context, text []byte) []dialect.Frame {
 	if c.over {
 		return nil
+	}
+	if id := c.session().Identity(); id.User == "" && len(text) > mostBeforeLogin { // not worth reading
+		c.fail(&request{}, errTooLarge)
+		return c.flush()
 	}
 	r, ok := parse(text)
 	switch {

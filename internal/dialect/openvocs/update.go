@@ -400,11 +400,11 @@ func (e entity) intoRoles(s *core.Section) error {
 		return err
 	}
 	if admins, sent := given[adminRole]; sent {
-		r := core.Role{ID: adminRole, Members: s.Administrators}
+		r := adminOf(s)
 		if err := admins.intoRole(&r); err != nil {
 			return err
 		}
-		s.Administrators = r.Members
+		setAdmin(s, r)
 		delete(given, adminRole)
 	}
 	s.Roles, err = merge(s.Roles, given, func(r core.Role) string { return r.ID },
@@ -444,17 +444,40 @@ func (e entity) intoLoop(r *core.StoredRoom) error {
 		}
 		r.Roles = make(map[string]core.Permission, len(roles))
 		for role, may := range roles {
-			switch string(may) {
-			case "true":
+			switch {
+			case role == adminRole: // nobody acts in it; see keepAdmin
+			case string(may) == "true":
 				r.Roles[role] = core.PermitTalk
-			case "false":
+			case string(may) == "false":
 				r.Roles[role] = core.PermitListen
 			}
 		}
+		keepAdmin(r, roles[adminRole])
 	}
 	e.intoName(&r.Name)
 	r.Data = e.intoData(r.Data, "id", "name", "roles")
 	return nil
+}
+
+// keepAdmin keeps what a loop says of the pseudo role, only to give it back.
+func keepAdmin(r *core.StoredRoom, may json.RawMessage) {
+	data := entityOf(r.Data)
+	left, there := data.object("roles")
+	switch {
+	case may == nil && !there:
+		return
+	case may == nil:
+		delete(left, adminRole)
+	case !there:
+		left = entity{adminRole: may}
+	default:
+		left[adminRole] = may
+	}
+	data.set("roles", left)
+	if len(left) == 0 {
+		delete(data, "roles")
+	}
+	r.Data = data.data()
 }
 
 func (e entity) intoProjects(s *core.Section) error {
