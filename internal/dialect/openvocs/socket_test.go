@@ -142,7 +142,7 @@ func TestClientFragments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`{"event":`, strings.Repeat(" ", 1<<16), `"is_ldap_enabled"}`} {
+	for _, part := range []string{`{"event":`, strings.Repeat(" ", 1<<15), `"is_ldap_enabled"}`} {
 		if _, err := w.Write([]byte(part)); err != nil {
 			t.Fatal(err)
 		}
