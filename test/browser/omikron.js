@@ -169,7 +169,7 @@ window.client = (() => {
     const peer = (all[user] = new RTCPeerConnection());
     const send = screen ? stream : call.microphone;
     send?.getTracks().forEach((track) => peer.addTrack(track, send));
-    peer.onicecandidate = ({ candidate }) => candidate?.candidate && signal(ws, user, candidate, screen ? { screen_share: true } : {});
+    peer.onicecandidate = ({ candidate }) => candidate?.candidate && signal(ws, user, candidate, screen ? { screen_share: true, watcher: !stream } : {});
     peer.ontrack = ({ streams: [s] }) => {
       const kind = screen ? "video" : "audio";
       const old = document.querySelector(`${kind}[data-user="${user}"]`);

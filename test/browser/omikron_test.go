@@ -234,6 +234,9 @@ func TestOmikronThroughTheServer(t *testing.T) {
 		mia.until("to see "+r.name, tile(r.id, "voice")+" !== null")
 		mia.until("to hear "+r.name, fmt.Sprintf("watch.sounds(%s, %s?.querySelector('video, audio'))", quote(r.id), tile(r.id, "voice")))
 	}
+	bob.until("to know that mia shows something", fmt.Sprintf("client.call.members[%s].streaming", quote(third)))
+	must[bool](bob.tab, fmt.Sprintf("client.watch(%s)", quote(third)))
+	bob.until("mia's picture", fmt.Sprintf("watch.flows(%[1]s, client.picture(%[1]s), false)", quote(third)))
 	must[bool](ada.tab, `client.share()`)
 	mia.until("the screen of ada", fmt.Sprintf("watch.flows(%s, %s?.querySelector('video'), false)", quote("screen"), tile(ada.id, "screen")))
 	bob.watches(ada)

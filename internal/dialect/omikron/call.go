@@ -220,7 +220,16 @@ func (c *caller) notify(e *core.Event) []dialect.Frame {
 	case core.TrackPublished:
 		if o := c.placed(f.Participant.ID); o != nil {
 			c.receiveAll(o, &f.Participant)
+			return c.show(o, &f.Participant)
 		}
+	case core.TrackUnpublished:
+		if o := c.placed(f.Participant.ID); o != nil {
+			return c.show(o, &f.Participant)
+		}
+	case core.OfferMade:
+		return c.offerMade(f)
+	case core.AnswerAccepted:
+		c.answerAccepted(f)
 	case core.AnswerMade:
 		return c.answerMade(f)
 	case core.TransportFailed:
@@ -238,7 +247,7 @@ func (c *caller) joined(e *core.Event, p *core.ParticipantInfo) []dialect.Frame 
 	if p.Via == Name {
 		return told
 	}
-	c.meet(p)
+	told = append(told, c.show(c.meet(p), p)...)
 	return append(told, c.fetchScreen()...)
 }
 

@@ -28,9 +28,10 @@ type outsider struct {
 	id     string // by which clients know them
 	place  core.ParticipantID
 	name   string
-	seen   bool // has pictures to show
 	voice  *link
-	screen *link
+	screen *link  // on which the client shows its screen
+	shown  *link  // on which the client watches what this one shows
+	shows  string // the publication with pictures that clients can watch, if any
 }
 
 // link is the connection that a client believes to have with an outsider.
@@ -64,13 +65,20 @@ func memberID(p *core.ParticipantInfo) string {
 	return standIn(p.Name)
 }
 
-func shows(p *core.ParticipantInfo) bool {
-	return slices.ContainsFunc(p.Publications, func(i core.PublicationInfo) bool { return i.Video })
+// pictures is the publication that clients see as a member's screen: the last
+// one with pictures.
+func pictures(p *core.ParticipantInfo) (name string) {
+	for _, i := range p.Publications {
+		if i.Video {
+			name = i.Name
+		}
+	}
+	return name
 }
 
 // meet notes a member who came by another protocol.
 func (c *caller) meet(p *core.ParticipantInfo) *outsider {
-	o := &outsider{id: memberID(p), place: p.ID, name: p.Name, seen: shows(p)}
+	o := &outsider{id: memberID(p), place: p.ID, name: p.Name}
 	c.outsiders = append(c.outsiders, o)
 	return o
 }
@@ -95,17 +103,30 @@ func (c *caller) intercept(m *message, o *outsider) []dialect.Frame {
 	switch m.kind {
 	case "webrtc_sdp":
 		kind, sdp := description(get(m.data, "payload"))
-		if kind != "offer" {
-			return c.complain(m, "the payload is no offer that the server could read")
+		var err error
+		switch {
+		case kind == "offer":
+			err = c.offered(m, o, sdp, screen)
+		case kind == "answer" && o.shown != nil:
+			err = o.shown.transport.Accept(sdp)
+		default:
+			err = invalid("the payload is no offer that the server could read")
 		}
-		if err := c.offered(m, o, sdp, screen); err != nil {
+		if err != nil {
 			return c.complain(m, err.Error())
 		}
 	case "webrtc_ice":
-		if l := o.link(screen); l != nil {
+		l := o.link(screen)
+		if screen && (l == nil || string(get(m.data, "watcher")) == "true") {
+			l = o.shown
+		}
+		if l != nil {
 			_ = l.transport.AddCandidate(candidate(get(m.data, "payload"))) // one that is of no use is none
 		}
-	case "watch_stream": // granting ours to this member: an offer follows
+	case "watch_stream":
+		if string(get(m.data, "want_to_watch")) == "true" {
+			return c.watch(m, o)
+		} // else it grants ours to this member: an offer follows
 	default:
 		return c.complain(m, "this member does not understand "+m.kind)
 	}
@@ -157,6 +178,65 @@ func (c *caller) offered(m *message, o *outsider, sdp string, screen bool) error
 	return nil
 }
 
+// show tells the client what of an outsider's there is to be seen, if that has
+// changed.
+func (c *caller) show(o *outsider, p *core.ParticipantInfo) []dialect.Frame {
+	before := o.shows
+	if o.shows = pictures(p); !c.carried || (o.shows == "") == (before == "") {
+		return nil
+	}
+	if o.shows == "" {
+		c.hangUp(o, o.shown)
+		return []dialect.Frame{c.from(o, "end_stream", member{"user_id", quote(o.id)})}
+	}
+	return []dialect.Frame{c.from(o, "start_stream", member{"user_id", quote(o.id)})}
+}
+
+// watch lets the client see what an outsider shows: that is granted, and then
+// offered.
+func (c *caller) watch(m *message, o *outsider) []dialect.Frame {
+	if o.shows == "" {
+		return c.complain(m, "this member shows nothing")
+	}
+	c.hangUp(o, o.shown)
+	t, err := c.c.Session().OpenTransport(media.TransportOptions{Send: true})
+	if err != nil {
+		return c.complain(m, err.Error())
+	}
+	o.shown = &link{transport: t}
+	if err := t.Offer(media.Line{Kind: media.Video, Send: true}); err != nil {
+		return c.complain(m, err.Error())
+	}
+	return []dialect.Frame{c.from(o, "watch_stream", member{"want_to_watch", json.RawMessage("false")})}
+}
+
+// offerMade makes the client an offer in an outsider's name.
+func (c *caller) offerMade(f core.OfferMade) []dialect.Frame {
+	o, l := c.linkOf(f.Transport)
+	switch {
+	case l == nil:
+		return nil
+	case f.Err != nil:
+		c.hangUp(o, l)
+		return nil // there is no word for it: the picture does not come
+	}
+	offer := appendText([]byte(`{"type":"offer","sdp":`), f.SDP)
+	return []dialect.Frame{c.from(o, "webrtc_sdp", member{"payload", append(offer, '}')},
+		member{"screen_share", json.RawMessage("true")}, member{"watcher", json.RawMessage("false")})}
+}
+
+// answerAccepted lets the pictures come that the client has accepted.
+func (c *caller) answerAccepted(f core.AnswerAccepted) {
+	o, l := c.linkOf(f.Transport)
+	switch {
+	case l == nil:
+	case f.Err != nil:
+		c.hangUp(o, l)
+	default: // it may be gone, which is in the mailbox
+		_, _ = c.place.Subscribe(core.SubscribeRequest{Participant: o.place, Publication: o.shows, Transport: f.Transport})
+	}
+}
+
 // answerMade tells the client what an outsider is said to have answered.
 func (c *caller) answerMade(f core.AnswerMade) []dialect.Frame {
 	o, l := c.linkOf(f.Transport)
@@ -192,7 +272,7 @@ func (c *caller) from(o *outsider, kind string, data ...member) dialect.Frame {
 
 func (c *caller) linkOf(id media.TransportID) (*outsider, *link) {
 	for _, o := range c.outsiders {
-		for _, l := range []*link{o.voice, o.screen} {
+		for _, l := range []*link{o.voice, o.screen, o.shown} {
 			if l != nil && l.transport.ID() == id {
 				return o, l
 			}
@@ -245,10 +325,13 @@ func (c *caller) hangUp(o *outsider, l *link) {
 	if l == nil {
 		return
 	}
-	if l.screen {
-		o.screen = nil
-	} else {
+	switch l {
+	case o.voice:
 		o.voice = nil
+	case o.screen:
+		o.screen = nil
+	case o.shown:
+		o.shown = nil
 	}
 	l.transport.Close()
 	c.publish()
@@ -279,7 +362,7 @@ func (c *caller) streamed() []dialect.Frame {
 func (c *caller) depart(o *outsider) []dialect.Frame {
 	c.outsiders = slices.DeleteFunc(c.outsiders, func(other *outsider) bool { return other == o })
 	had := o.screen != nil
-	for _, l := range []*link{o.voice, o.screen} {
+	for _, l := range []*link{o.voice, o.screen, o.shown} {
 		if l != nil {
 			l.transport.Close()
 		}
@@ -295,8 +378,10 @@ func (c *caller) depart(o *outsider) []dialect.Frame {
 // just now, so that the client calls them.
 func (c *caller) arrivals(room *core.RoomInfo) (all []dialect.Frame) {
 	for i := range room.Participants {
-		if p := &room.Participants[i]; c.placed(p.ID) != nil {
-			all = append(all, dialect.Text(encodeCall(core.ParticipantJoined{Room: room.ID, Participant: *p})))
+		if p := &room.Participants[i]; c.carried && p.Via != Name {
+			if o := c.placed(p.ID); o != nil {
+				all = append(append(all, dialect.Text(encodeJoined(p))), c.show(o, p)...)
+			}
 		}
 	}
 	return all
