@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -13,8 +14,10 @@ import (
 	"github.com/gorilla/websocket"
 
 	"switchboard/internal/app"
+	"switchboard/internal/auth"
 	"switchboard/internal/auth/ldaptest"
 	"switchboard/internal/config"
+	"switchboard/internal/core"
 	"switchboard/internal/media/mediatest"
 	"switchboard/internal/store/demo"
 )
@@ -196,12 +199,15 @@ func TestOpenvocsIsKilled(t *testing.T) {
 // in the roles that are given here; when it is gone, they are told, and others
 // are not concerned.
 func TestOperatorsOfADirectory(t *testing.T) {
-	directory := ldaptest.Start(t, false, ldaptest.Entry{DN: "uid=gus,ou=people,dc=ops", Password: "gus, of the directory"})
-	data := t.TempDir()
+	directory := ldaptest.Start(t, true, ldaptest.Entry{DN: "uid=gus,ou=people,dc=ops", Password: "gus, of the directory"})
+	data, roots := t.TempDir(), filepath.Join(t.TempDir(), "roots.pem")
+	if err := os.WriteFile(roots, directory.PEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s := run(t, func(c *config.Config, o *app.Options) {
 		o.Engine = new(mediatest.Engine).Start
 		c.Data = data
-		c.LDAP = []config.LDAP{{URL: "ldap://" + directory.Address, UserDN: "uid=%s,ou=people,dc=ops", Timeout: 500 * time.Millisecond}}
+		c.LDAP = []config.LDAP{{URL: "ldaps://" + directory.Address, CAFile: roots, UserDN: "uid=%s,ou=people,dc=ops", Timeout: 2 * time.Second}}
 	})
 	gus := map[string]any{"user": "gus", "password": "gus, of the directory"}
 	first := openConsole(t, s.page, "a")
@@ -229,4 +235,34 @@ func TestOperatorsOfADirectory(t *testing.T) {
 	kept := openConsole(t, s.page, "b")
 	kept.session = session
 	kept.login(t, "gus", "flight") // the directory is not asked
+}
+
+// TestOperatorsByToken: an application vouches for operators whom nobody has given
+// a password here.
+func TestOperatorsByToken(t *testing.T) {
+	secret := strings.Repeat("s", auth.MinSecretBytes)
+	s := run(t, func(c *config.Config, o *app.Options) {
+		o.Engine = new(mediatest.Engine).Start
+		c.Tokens.HS256Secret = config.NewSecret(secret)
+	})
+	tokens, err := auth.NewTokens(auth.TokenOptions{Secret: []byte(secret)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := tokens.Sign(core.Identity{User: "zoe", Display: "Zoe", Roles: []string{"capcom"}}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zoe := openConsole(t, s.page, "a")
+	zoe.session = token // where the password goes
+	zoe.login(t, "zoe", "capcom")
+	if got := zoe.volumes(t); len(got) < 8 {
+		t.Errorf("zoe sees the loops %v", got)
+	}
+	again := openConsole(t, s.page, "a")
+	again.session = zoe.session
+	again.login(t, "zoe", "capcom")
+	if r, err := openConsole(t, s.page, "b").ask("login", map[string]any{"user": "flight", "password": token}); err != nil || r.Error.Code != 5000 {
+		t.Errorf("another user's token is answered with %+v, %v", r, err)
+	}
 }

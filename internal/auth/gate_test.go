@@ -222,6 +222,60 @@ func TestLoginByToken(t *testing.T) {
 	wantKind(t, "token where none is believed", err, core.Denied)
 }
 
+// TestTokensOfUsersWhoAreKnown: what the store says of them holds, and where a
+// client has a place for a password only, the token goes there.
+func TestTokensOfUsersWhoAreKnown(t *testing.T) {
+	g := newGate(t)
+	role := store.Role{Realm: "default", ID: "flight"}
+	if _, err := g.store.CreateRole(t.Context(), role); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.store.AddMember(t.Context(), store.Member{Realm: "default", Role: "flight", User: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	sign := func(id core.Identity) string {
+		token, err := g.Tokens.Sign(id, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	rooms := map[string]core.Permission{"lobby": core.PermitTalk}
+	known := core.Identity{Realm: "default", User: "ada", Display: "Ada L.", Roles: []string{"flight"}, Rooms: rooms, Stored: true}
+	told := core.Identity{Realm: "default", User: "ada", Display: "A.", Roles: []string{"guide"}}
+	for name, row := range map[string]struct {
+		token string
+		want  core.Identity
+	}{
+		"roles of the store":     {sign(core.Identity{User: "ada", Rooms: rooms}), known},
+		"roles of the token":     {sign(told), told},
+		"not known to the store": {sign(core.Identity{User: "zoe"}), core.Identity{Realm: "default", User: "zoe"}},
+	} {
+		for _, c := range []core.Credentials{{Token: row.token}, {User: row.want.User, Password: row.token}} {
+			id, err := g.Authenticate(t.Context(), c, home)
+			if diff := cmp.Diff(row.want, id); err != nil || diff != "" {
+				t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+			}
+		}
+	}
+	_, err := g.Authenticate(t.Context(), core.Credentials{User: "ada", Password: sign(core.Identity{User: "zoe"})}, home)
+	wantKind(t, "somebody else's token", err, core.Denied)
+	ada, err := g.store.User(t.Context(), "default", "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada.Disabled = true
+	if _, err := g.store.UpdateUser(t.Context(), ada); err != nil {
+		t.Fatal(err)
+	}
+	_, err = g.Authenticate(t.Context(), core.Credentials{Token: sign(told)}, home)
+	wantKind(t, "token of a disabled user", err, core.Denied)
+	entries, err := g.store.AuditEntries(t.Context(), store.AuditQuery{Action: "login", Actor: "zoe"})
+	if err != nil || len(entries) != 2 || entries[0].Detail != "by token" {
+		t.Errorf("noted are %+v, %v", entries, err)
+	}
+}
+
 // failing is a store whose disk is gone, in parts.
 type failing struct {
 	store.Store

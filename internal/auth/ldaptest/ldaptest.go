@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"net"
 	"strings"
@@ -33,8 +34,9 @@ type Entry struct {
 type Server struct {
 	// Address is where it listens, host and port.
 	Address string
-	// Roots trusts its certificate, which is for 127.0.0.1.
+	// Roots trusts its certificate, which is for 127.0.0.1, and PEM is that.
 	Roots *x509.CertPool
+	PEM   []byte
 
 	entries  []Entry
 	listener net.Listener
@@ -54,6 +56,7 @@ func Start(t testing.TB, secure bool, entries ...Entry) *Server {
 	t.Helper()
 	s := &Server{entries: entries, conns: make(map[net.Conn]bool)}
 	s.tls, s.Roots = certificate(t)
+	s.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.tls.Certificates[0].Certificate[0]})
 	var err error
 	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
