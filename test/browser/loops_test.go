@@ -286,6 +286,7 @@ func TestAnOperatorComesBack(t *testing.T) {
 	charlie.in("on")
 	charlie.hears(gene, 70)
 	charlie.sees("fd", "talkers", "Gene")
+	gene.until("no warnings", `document.querySelector('.notice.warning') === null`)
 	gene.hold(false)
 	charlie.hearsNothingOf(gene)
 

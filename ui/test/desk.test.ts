@@ -527,6 +527,12 @@ describe("on the loops", () => {
     await stage.turn("air", "talk");
     assert.equal(stage.at("air").mode.value, "talk");
     assert.equal(stage.news.length, 2);
+    // So it is when the loop is taken up again.
+    stage.socket.drop();
+    await settle();
+    await stage.retry();
+    assert.equal(stage.at("air").mode.value, "talk");
+    assert.equal(stage.news.length, 2);
     await stage.desk.signOut();
   });
 

@@ -79,12 +79,15 @@ export class Board {
       this.loops.peek().map(async (loop) => {
         const mode = loop.mode.peek();
         if (mode === "off" && loop.presence.peek()) return;
+        loop.busy = true;
         try {
           this.#settle(loop, await rpc.request("switch_loop_state", { loop: loop.id, state: stateOf(mode) }));
         } catch (error) {
           if (error instanceof RpcLost) throw error;
           loop.mode.value = "off";
           if (mode !== "off") this.news.refused("switch", loop, error);
+        } finally {
+          loop.busy = false;
         }
       }),
     );
@@ -196,7 +199,7 @@ export class Board {
 
   /** A window that follows tells so, too; what it tells of a moment ago must not undo what the person does here now. */
   #follow(loop: Loop, mode: Mode): void {
-    if (performance.now() - loop.pressedAt > echoMs && mode !== loop.intent) void this.#switch(loop, mode);
+    if (this.#rpc && performance.now() - loop.pressedAt > echoMs && mode !== loop.intent) void this.#switch(loop, mode);
   }
 
   /** A right was taken away, or the loop was closed. */
