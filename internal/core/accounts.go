@@ -36,25 +36,34 @@ func (a Administration) SetPassword(ctx context.Context, user, password string) 
 		return err
 	}
 	if user != who.User {
-		err = s.hub.view(ctx, "change password", s, func(tx store.Records) error {
-			may, err := s.rights(ctx, tx, who.Realm)
-			if err != nil {
-				return err
-			}
-			if !may.whole && len(may.projects) == 0 { // and so may not know who exists
-				return errNoAdministrator
-			}
-			u, err := tx.User(ctx, who.Realm, user)
-			if err == nil && !may.cover(SectionID{u.Realm, u.Project}) {
-				return errNoAdministrator
-			}
-			return err
-		})
+		err = s.hub.view(ctx, "change password", s, func(tx store.Records) error { return s.mayReset(ctx, tx, who.Realm, user) })
 	}
 	if err == nil {
 		err = s.hub.stored("change password", s, s.hub.accounts.SetPassword(ctx, s.doer(), who.Realm, user, password))
 	}
 	return s.refusal(ctx, who.Realm, "user.password", user, err)
+}
+
+// mayReset fails with Denied unless the session may give a user another password:
+// one whom it administers, and who may not change more than itself, or else it
+// could log in as them and do so.
+func (s *Session) mayReset(ctx context.Context, tx store.Records, realm, user string) error {
+	may, err := s.rights(ctx, tx, realm)
+	if err == nil && !may.any() { // and so may not know who exists
+		err = errNoAdministrator
+	}
+	if err != nil {
+		return err
+	}
+	u, err := tx.User(ctx, realm, user)
+	if err != nil {
+		return err
+	}
+	theirs, err := rightsOf(ctx, tx, realm, user)
+	if err == nil && (!may.cover(SectionID{realm, u.Project}) || !may.include(theirs)) {
+		err = errNoAdministrator
+	}
+	return err
 }
 
 // Directory tells whether a directory checks passwords of the user's realm.
@@ -70,11 +79,7 @@ func (a Administration) ImportUsers(ctx context.Context, q DirectoryQuery) error
 		return err
 	}
 	err = h.view(ctx, "import users", s, func(tx store.Records) error {
-		may, err := s.rights(ctx, tx, who.Realm)
-		if err == nil && !may.whole {
-			err = errNoAdministrator
-		}
-		return err
+		return s.mustAdminister(ctx, tx, SectionID{Realm: who.Realm})
 	})
 	if err != nil {
 		return s.refusal(ctx, who.Realm, "directory.import", "", err)

@@ -52,6 +52,23 @@ func (r rights) cover(id SectionID) bool {
 	return r.whole || id.Project != "" && slices.Contains(r.projects, id.Project)
 }
 
+// any tells whether there is something.
+func (r rights) any() bool { return r.whole || len(r.projects) > 0 }
+
+// include tells whether all that other may change is among what r may.
+func (r rights) include(other rights) bool {
+	return r.whole || !other.whole && !slices.ContainsFunc(other.projects, func(p string) bool { return !slices.Contains(r.projects, p) })
+}
+
+// mustAdminister fails with Denied unless the session may change a section.
+func (s *Session) mustAdminister(ctx context.Context, tx store.Records, id SectionID) error {
+	may, err := s.rights(ctx, tx, id.Realm)
+	if err == nil && !may.cover(id) {
+		err = errNoAdministrator
+	}
+	return err
+}
+
 // rights returns what the session may change in a realm.
 func (s *Session) rights(ctx context.Context, tx store.Records, realm string) (r rights, err error) {
 	id, err := s.user()
@@ -90,7 +107,7 @@ func (a Administration) Section(ctx context.Context, id SectionID) (found Sectio
 		if err != nil {
 			return err
 		}
-		if !may.cover(id) && (id.Project != "" || len(may.projects) == 0) {
+		if !may.cover(id) && (id.Project != "" || !may.any()) {
 			return errNoAdministrator
 		}
 		s, err := readSection(ctx, tx, id)
@@ -137,12 +154,8 @@ func (a Administration) edit(ctx context.Context, id SectionID, change func(*Sec
 	live := false
 	err := s.hub.within(ctx, "edit section", s, func(tx store.Records) error {
 		refused, live = nil, false
-		may, err := s.rights(ctx, tx, id.Realm)
-		if err != nil {
+		if err := s.mustAdminister(ctx, tx, id); err != nil {
 			return err
-		}
-		if !may.cover(id) {
-			return errNoAdministrator
 		}
 		before, err := readSection(ctx, tx, id)
 		if err != nil {
@@ -184,12 +197,8 @@ func (a Administration) DeleteRealm(ctx context.Context) error {
 		return err
 	}
 	err = s.hub.within(ctx, "delete realm", s, func(tx store.Records) error {
-		may, err := s.rights(ctx, tx, who.Realm)
-		if err != nil {
+		if err := s.mustAdminister(ctx, tx, SectionID{Realm: who.Realm}); err != nil {
 			return err
-		}
-		if !may.whole {
-			return errNoAdministrator
 		}
 		if err := tx.DeleteRealm(ctx, who.Realm); err != nil {
 			return err
@@ -203,9 +212,10 @@ func (a Administration) DeleteRealm(ctx context.Context) error {
 	return s.refusal(ctx, who.Realm, "realm.delete", who.Realm, err)
 }
 
-// refusal notes in the audit log that somebody tried what they may not do.
+// refusal notes in the audit log that a user tried what they may not do. What
+// guests try is no news, and must not fill the log.
 func (s *Session) refusal(ctx context.Context, realm, action, target string, err error) error {
-	if KindOf(err) != Denied {
+	if KindOf(err) != Denied || s.identity.Load().User == "" {
 		return err
 	}
 	e := entry(s.doer(), realm, action, target, "")
@@ -311,7 +321,7 @@ func (s *Session) Administers(ctx context.Context, user string) (all []Section, 
 		}
 		may := own
 		if user != "" && user != who.User {
-			if !own.whole && len(own.projects) == 0 {
+			if !own.any() {
 				return errNoAdministrator
 			}
 			if may, err = rightsOf(ctx, tx, who.Realm, user); err != nil {
@@ -370,14 +380,10 @@ func (a Administration) SetLayout(ctx context.Context, name, body string) error 
 		return err
 	}
 	err = s.hub.within(ctx, "keep layout", s, func(tx store.Records) error {
-		may, err := s.rights(ctx, tx, who.Realm)
-		if err != nil {
+		if err := s.mustAdminister(ctx, tx, SectionID{who.Realm, name}); err != nil {
 			return err
 		}
-		if !may.cover(SectionID{who.Realm, name}) {
-			return errNoAdministrator
-		}
-		if _, err = tx.PutDocument(ctx, layout(who.Realm, name, body)); err != nil {
+		if _, err := tx.PutDocument(ctx, layout(who.Realm, name, body)); err != nil {
 			return err
 		}
 		_, err = tx.AppendAudit(ctx, entry(s.doer(), who.Realm, "layout.update", name, ""))
@@ -405,7 +411,7 @@ func (s *Session) administrator(ctx context.Context) (*Identity, error) {
 	}
 	err = s.hub.view(ctx, "read administrators", s, func(tx store.Records) error {
 		may, err := s.rights(ctx, tx, who.Realm)
-		if err == nil && !may.whole && len(may.projects) == 0 {
+		if err == nil && !may.any() {
 			err = errNoAdministrator
 		}
 		return err

@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -355,6 +356,28 @@ func TestLivePeopleFollowTheirRights(t *testing.T) {
 	expect(t, bob, "ended evicted")
 	if got := w.Admin().Rooms("ops"); len(got) > 0 {
 		t.Errorf("rooms of the realm that is gone: %v", got)
+	}
+}
+
+// TestNobodyBecomesMoreByAnothersPassword: whoever administers a project may not
+// log in as somebody of it who administers more.
+func TestNobodyBecomesMoreByAnothersPassword(t *testing.T) {
+	w := newTown(t)
+	bob := w.as(t, "bob", "").Session().Administration()
+	for i, administers := range []struct {
+		project string
+		ok      bool
+	}{{"dock", true}, {"mill", false}, {"", false}} {
+		if err := w.store.AddAdministrator(t.Context(), store.Administrator{Realm: "ops", Project: administers.project, User: "cyd"}); err != nil {
+			t.Fatal(err)
+		}
+		err := bob.SetPassword(t.Context(), "cyd", fmt.Sprint("password ", i))
+		if administers.ok && err != nil || !administers.ok && core.KindOf(err) != core.Denied {
+			t.Errorf("password of who administers %q: %v", administers.project, err)
+		}
+	}
+	if err := w.as(t, "ada", "").Session().Administration().SetPassword(t.Context(), "cyd", "password of cyd"); err != nil {
+		t.Error(err)
 	}
 }
 
