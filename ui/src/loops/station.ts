@@ -74,7 +74,8 @@ export class Station {
     effect(() => this.desk.air(this.speaking.value));
     effect(() => void (this.#gate.open = this.onAir.value));
     effect(() => this.#followMicrophone());
-    effect(() => void this.desk.voice.value?.send(this.#sent.value));
+    // A connection that is just being closed takes no other microphone, nor needs one.
+    effect(() => void this.desk.voice.value?.send(this.#sent.value).catch(() => undefined));
     effect(() => this.desk.voice.value?.hear(!this.muted.value));
     effect(() => this.#followTrouble());
     effect(() => this.#followPresses());
