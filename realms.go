@@ -12,8 +12,7 @@ import (
 	"switchboard/internal/store"
 )
 
-// realmCommands make and remove realms. A server that runs on the same data finds
-// new ones at the next login.
+// realmCommands make and remove realms. A server that runs on the same data follows.
 type realmCommands struct {
 	Add    realmAddCommand    `cmd:"" help:"Make an empty realm. Its first administrator is made by: switchboard user add NAME --realm ID --admin."`
 	List   realmListCommand   `cmd:"" help:"List realms."`
@@ -78,7 +77,7 @@ func (c *realmRemoveCommand) Run(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "Realm %s is removed. A server that runs keeps its rooms until it is started again.\n", c.Realm)
+	_, err = fmt.Fprintf(out, "Realm %s is removed.\n", c.Realm)
 	return err
 }
 

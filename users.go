@@ -14,7 +14,7 @@ import (
 )
 
 // userCommands change who may log in, and as what. A server that runs on the
-// same data finds all of it at the next login.
+// same data follows.
 type userCommands struct {
 	Add    userAddCommand    `cmd:"" help:"Make a user. The password is asked for, or read from standard input."`
 	Passwd userPasswdCommand `cmd:"" help:"Give a user another password. It is asked for, or read from standard input."`
@@ -158,14 +158,14 @@ type userRoleAddCommand struct{ rolesOf }
 
 // Run adds the roles, all or none.
 func (c *userRoleAddCommand) Run(out io.Writer) error {
-	return c.set(out, true, "User %s can act as %s from the next login on.\n")
+	return c.set(out, true, "User %s can act as %s now.\n")
 }
 
 type userRoleRemoveCommand struct{ rolesOf }
 
 // Run takes the roles back, all or none.
 func (c *userRoleRemoveCommand) Run(out io.Writer) error {
-	return c.set(out, false, "User %s cannot act as %s any more, from the next login on.\n")
+	return c.set(out, false, "User %s cannot act as %s any more.\n")
 }
 
 // administrator names a user and what they administer.

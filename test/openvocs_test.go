@@ -266,3 +266,33 @@ func TestOperatorsByToken(t *testing.T) {
 		t.Errorf("another user's token is answered with %+v, %v", r, err)
 	}
 }
+
+// TestTheCommandLineReachesWhoIsHere: a server that runs follows what the command
+// line does.
+func TestTheCommandLineReachesWhoIsHere(t *testing.T) {
+	data := t.TempDir()
+	s := run(t, func(c *config.Config, o *app.Options) {
+		o.Engine = new(mediatest.Engine).Start
+		c.Data = data
+	})
+	flight, capcom := openConsole(t, s.page, "a"), openConsole(t, s.page, "b")
+	flight.login(t, "flight", "flight")
+	capcom.login(t, "capcom", "capcom")
+	for _, args := range [][]string{{"user", "remove", "flight"}, {"user", "role", "remove", "capcom", "capcom"}} {
+		if out, err := exec.Command(binary(t), append(args, "-d", data)...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v: %s", args, err, out)
+		}
+	}
+	_ = flight.SetReadDeadline(time.Now().Add(patience))
+	var err error
+	for err == nil {
+		_, _, err = flight.ReadMessage()
+	}
+	if !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+		t.Errorf("whoever is removed is told %v", err)
+	}
+	eventually(t, "capcom to lose the role", func() bool {
+		roles, _ := capcom.must(t, "user_roles", map[string]any{})["roles"].(map[string]any)
+		return len(roles) == 1
+	})
+}

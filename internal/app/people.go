@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"switchboard/internal/auth"
 	"switchboard/internal/config"
@@ -124,5 +125,15 @@ func directory(c config.LDAP) (*auth.LDAP, error) {
 	return auth.NewLDAP(o)
 }
 
+// watchEvery is how often the server looks whether the command line has changed
+// anything.
+const watchEvery = 5 * time.Second
+
 // openRooms opens the rooms that stay.
-func (s *server) openRooms(ctx context.Context) error { return s.hub.Load(ctx) }
+func (s *server) openRooms(ctx context.Context) error {
+	if err := s.hub.Load(ctx); err != nil {
+		return err
+	}
+	s.run("following changes of the store", func(ctx context.Context) error { return s.hub.Watch(ctx, watchEvery) })
+	return nil
+}

@@ -14,8 +14,8 @@ import (
 	"switchboard/internal/store"
 )
 
-// This file has what the command line does to users. A server that runs on the
-// same store finds it at the next login.
+// This file has what the command line does to users and realms. A server that
+// runs on the same store follows, see [core.Hub.Watch].
 
 // UserKey names a user; an empty realm is the default one.
 type UserKey struct{ Realm, User string }

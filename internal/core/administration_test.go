@@ -1,12 +1,14 @@
 package core_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -453,4 +455,39 @@ func TestWhatOthersStoredIsReadAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.as(t, "ada", "flight").enter(t, "shed", core.ModeTalk)
+}
+
+// TestWhatTheCommandLineStoredIsFollowed: a server that runs hears of it by
+// itself.
+func TestWhatTheCommandLineStoredIsFollowed(t *testing.T) {
+	w := newTown(t)
+	bob := w.as(t, "bob", "capcom")
+	place := bob.enter(t, "loop", core.ModeListen)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Watch(ctx, time.Millisecond) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	err := w.store.Within(t.Context(), func(tx store.Records) error {
+		_, created := tx.CreateRoom(t.Context(), store.Room{Realm: "ops", ID: "shed"})
+		granted := tx.SetPermission(t.Context(), store.Permission{Realm: "ops", Role: "guide", Room: "shed", Access: store.AccessTalk})
+		removed := tx.RemoveMember(t.Context(), store.Member{Realm: "ops", Role: "capcom", User: "bob"})
+		_, noted := tx.AppendAudit(t.Context(), store.AuditEntry{At: time.Now(), Realm: "ops", Action: "role.members", Target: "capcom"})
+		return errors.Join(created, granted, removed, noted)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.await(t, func(f core.Fact) bool {
+		left, ok := f.(core.ParticipantLeft)
+		return ok && left.Reason == core.ReasonEvicted
+	})
+	if place.Present() {
+		t.Error("bob is where he may not be any more")
+	}
+	w.as(t, "ada", "guide").enter(t, "shed", core.ModeTalk)
 }

@@ -39,6 +39,64 @@ func (h *Hub) Load(ctx context.Context) error {
 // that somebody else has made there.
 func (a Admin) Reload(ctx context.Context, realm string) error { return a.hub.follow(ctx, realm) }
 
+// recentEntries is how many entries of the audit log Watch looks at.
+const recentEntries = 200
+
+// Watch follows, until ctx ends, what others store who have not gone through this
+// hub, such as the command line: it looks at the audit log, in which every change
+// is noted. App runs it once, after Load.
+func (h *Hub) Watch(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	seen := map[string]store.AuditEntry{} // so that nothing of the time before is missed
+	var err error                         // of the last look
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, failed := h.recent(ctx)
+		if failed != nil {
+			if err == nil && ctx.Err() == nil {
+				h.log.Warn("changes of the store are not followed", "error", failed)
+			}
+			err = failed
+			continue
+		}
+		err = nil
+		for realm := range changedRealms(seen, now) {
+			h.revise(ctx, realm)
+		}
+		seen = now
+	}
+}
+
+// recent returns the newest entries of the audit log, by id.
+func (h *Hub) recent(ctx context.Context) (map[string]store.AuditEntry, error) {
+	byID := map[string]store.AuditEntry{}
+	err := h.store.View(ctx, func(tx store.Records) error {
+		clear(byID)
+		entries, err := tx.AuditEntries(ctx, store.AuditQuery{Limit: recentEntries})
+		for _, e := range entries {
+			byID[e.ID] = e
+		}
+		return err
+	})
+	return byID, err
+}
+
+// changedRealms returns the realms in which something new has been changed.
+func changedRealms(seen, now map[string]store.AuditEntry) map[string]bool {
+	realms := map[string]bool{}
+	for id, e := range now {
+		if _, known := seen[id]; !known && e.Outcome == store.OutcomeDone && e.Action != "login" && e.Action != "logout" {
+			realms[e.Realm] = true
+		}
+	}
+	return realms
+}
+
 // revise follows what has been stored for a realm. The change itself is done, so
 // whoever made it does not hear of a failure; the next revision makes up for it.
 func (h *Hub) revise(ctx context.Context, realm string) {
