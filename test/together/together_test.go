@@ -13,6 +13,7 @@ import (
 	"switchboard/internal/dialect"
 	"switchboard/internal/dialect/calling"
 	"switchboard/internal/dialect/kurento"
+	"switchboard/internal/dialect/nkmedia"
 	"switchboard/internal/dialect/omikron"
 	"switchboard/internal/dialect/openvocs"
 	"switchboard/internal/dialect/talk"
@@ -35,7 +36,7 @@ func TestTranscripts(t *testing.T) {
 		groups := omikron.New(omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits()), Directory: everybody{}, LegacyClients: true})
 		return talk.Server{Hub: hub, Access: core.AccessOpen, Dialects: append([]dialect.Dialect{
 			kurento.New(kurento.Options{Hub: hub, Access: core.AccessOpen}), calling.New(calling.Options{Hub: hub, Linger: -1}),
-			openvocs.New(openvocs.Options{Hub: hub})}, groups...)}
+			openvocs.New(openvocs.Options{Hub: hub}), nkmedia.New(nkmedia.Options{Hub: hub, PingInterval: -1, Guests: core.PermitTalk})}, groups...)}
 	})
 }
 

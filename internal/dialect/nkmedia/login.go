@@ -39,7 +39,7 @@ func (c *conversation) logIn(q *request, v values) {
 	if id, ok := asWord(orNull(v.raw("session_id"))); ok {
 		c.login.resume = id
 	}
-	c.c.Login(core.Credentials{Token: v.text("token"), Realm: core.DefaultRealm, User: v.text("user"), Password: v.text("password", "pass")})
+	c.c.Login(core.Credentials{Token: v.text("token"), User: v.text("user"), Password: v.text("password", "pass")})
 }
 
 func orNull(raw []byte) []byte {

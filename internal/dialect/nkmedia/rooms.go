@@ -132,15 +132,9 @@ func (c *conversation) destroyRoom(q *request, v values) {
 func (c *conversation) listRooms(q *request, _ values) {
 	list := []object{}
 	for _, info := range c.o.Hub.Admin().Rooms(c.realm()) {
-		if !c.admin && info.Policy.Members < core.PermitListen {
-			continue
+		if _, d, f := c.look(info.ID.Name()); f == nil { // else the client may not know of it
+			list = append(list, object{"room_id": info.ID.Name(), "class": d.Class})
 		}
-		class := "sfu"
-		var d roomData
-		if json.Unmarshal(info.Data[roomKey], &d) == nil && d.Class != "" {
-			class = d.Class
-		}
-		list = append(list, object{"room_id": info.ID.Name(), "class": class})
 	}
 	c.reply(q, list)
 }
