@@ -103,6 +103,12 @@ func TestWhatIsRefused(t *testing.T) {
 		"log level":            {func(c *config.Config) { c.Log.Level = "" }, "log.level", "debug, info, warn or error"},
 		"log format":           {func(c *config.Config) { c.Log.Format = "xml" }, "log.format", "text or json"},
 		"public profiles":      {func(c *config.Config) { c.Pprof.Address = ":6060" }, "pprof.address", "127.0.0.1:6060"},
+		"generation":           {func(c *config.Config) { c.Dialects.NkMEDIA.Generation = "g5" }, "dialects.nkmedia.generation", "g1, g2, g3 or g4"},
+		"control":              {func(c *config.Config) { c.Dialects.NkMEDIA.Control = "me" }, "dialects.nkmedia.control", "user or anybody"},
+		"reply limit":          {func(c *config.Config) { c.Dialects.NkMEDIA.ReplyLimit = 0 }, "dialects.nkmedia.reply_limit", "1s to 5m"},
+		"application's video":  {func(c *config.Config) { c.Dialects.NkMEDIA.VideoKbps = -1 }, "dialects.nkmedia.video_kbps", "0 for no bound"},
+		"music elsewhere":      {func(c *config.Config) { c.Dialects.NkMEDIA.ParkMusic = "../x.ogg" }, "dialects.nkmedia.park_music", "name of a file"},
+		"no token to drive":    {func(c *config.Config) { c.Dialects.NkMEDIA.Access = "token" }, "dialects.nkmedia.access", "open or off"},
 		"drain":                {func(c *config.Config) { c.Shutdown.Drain = -1 }, "shutdown.drain", "0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
