@@ -74,6 +74,7 @@ type Server struct {
 	arriving atomic.Int64 // bytes held by long messages that are not yet whole
 
 	running sync.WaitGroup // connections and their turns; added to under mu or by what runs
+	crew    crew
 
 	mu        sync.Mutex
 	refusing  bool               // guarded by mu
@@ -101,7 +102,7 @@ func New(o Options) *Server {
 			Error: func(w http.ResponseWriter, _ *http.Request, status int, err error) {
 				http.Error(w, err.Error(), status)
 			}},
-		ctx: ctx, cancel: cancel, addresses: map[netip.Addr]int{}, open: map[*conn]struct{}{}}
+		ctx: ctx, cancel: cancel, crew: newCrew(), addresses: map[netip.Addr]int{}, open: map[*conn]struct{}{}}
 }
 
 // Terms say who may connect to an endpoint.
@@ -153,6 +154,7 @@ func (s *Server) Close(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		s.running.Wait()
+		s.crew.dismiss()
 		close(ended)
 	}()
 	defer s.cancel()

@@ -76,7 +76,7 @@ func (c *conn) wake() {
 	default:
 		b.pending = true
 		c.server.running.Add(1) // not yet over: the reader counts, so nobody has stopped waiting
-		go c.attend()
+		c.server.crew.send(c)
 	}
 }
 
@@ -122,7 +122,7 @@ func (c *conn) receive(msg []byte) {
 	c.pass(msg)
 	if c.bell.leave() {
 		c.server.running.Add(1)
-		go c.attend()
+		c.server.crew.send(c)
 	}
 }
 
