@@ -25,6 +25,7 @@ import (
 type line struct {
 	peer      string // the peer's name
 	transport *core.Transport
+	origin    string  // which of the client's connections it is
 	offers    []offer // that are being answered, in order
 	answered  bool
 	streams   value         // of the last offer that was answered
@@ -161,13 +162,18 @@ func (c *conversation) offered(p *place, to string, o offer) error {
 	if len(o.streams.raw) > mostStreams {
 		return tooMuch("The names of streams can have at most ", mostStreams)
 	}
+	origin := originOf(o.sdp)
 	l := p.line(to)
+	if l != nil && l.origin != origin { // the client has begun anew
+		p.hangUp(l)
+		l = nil
+	}
 	if l == nil {
 		t, err := c.c.Session().OpenTransport(media.TransportOptions{Receive: true, Send: true, Data: true})
 		if err != nil {
 			return err
 		}
-		l = &line{peer: to, transport: t}
+		l = &line{peer: to, transport: t, origin: origin}
 		p.lines = append(p.lines, l)
 	}
 	l.transport.SetVideoKbps(freeKbps) // what the answer says would last
@@ -177,6 +183,17 @@ func (c *conversation) offered(p *place, to string, o offer) error {
 	}
 	l.offers = append(l.offers, o)
 	return nil
+}
+
+// originOf is what stays the same in all descriptions of one connection: the
+// session's id (RFC 8866 section 5.2).
+func originOf(sdp string) string {
+	_, rest, _ := strings.Cut(sdp, "\no=")
+	line, _, _ := strings.Cut(rest, "\n")
+	if fields := strings.Fields(line); len(fields) > 1 {
+		return fields[1]
+	}
+	return ""
 }
 
 // giveUp ends a line that has not come about, if no offer on it is left.

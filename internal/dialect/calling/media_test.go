@@ -128,6 +128,42 @@ func TestDataLineIsAcceptedForEverybody(t *testing.T) {
 	})
 }
 
+// TestANewConnectionReplacesTheFormer: a client that begins anew towards a peer,
+// as it does when that one was away for a moment, has one connection to them.
+func TestANewConnectionReplacesTheFormer(t *testing.T) {
+	inBubble(t, map[string]string{"media": "server"}, func(t *testing.T, s talk.Server) {
+		ada, bob := connect(t, s), connect(t, s)
+		defer ada.hangs()
+		defer bob.hangs()
+		for _, p := range []*person{ada, bob} {
+			p.says(`{"type":"room_join","room":"r","tid":1}`)
+			p.told()
+		}
+		offer := talk.Offer("sendrecv", "audio", "video")
+		anew := strings.Replace(offer, "o=- 46", "o=- 47", 1)
+		seen := map[string]bool{}
+		for _, sdp := range []string{offer, offer, anew} {
+			text, err := json.Marshal(sdp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ada.told()
+			ada.says(`{"type":"room_peer_to","room":"r","user":"%s","event":"signaling","tid":2,"data":{"type":"offer","sdp":%s,"streams":{}}}`, bob.id, text)
+			passes(time.Second)
+			var answer struct{ SDP string }
+			if all := ada.told(); len(all) != 2 || json.Unmarshal(all[1].Data, &answer) != nil {
+				t.Fatalf("told %s", shown(all))
+			}
+			_, name, _ := strings.Cut(answer.SDP, "\r\ns=") // the fake engine says which transport it is
+			name, _, _ = strings.Cut(name, "\r\n")
+			seen[name] = true
+		}
+		if len(seen) != 2 || s.Hub.Counts().Transports != 1 {
+			t.Errorf("answered by %v, %d transports left", seen, s.Hub.Counts().Transports)
+		}
+	})
+}
+
 // TestNamesOfStreamsAreBounded sends more than is kept for a connection.
 func TestNamesOfStreamsAreBounded(t *testing.T) {
 	inBubble(t, map[string]string{"media": "server"}, func(t *testing.T, s talk.Server) {
