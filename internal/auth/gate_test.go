@@ -432,6 +432,8 @@ func TestCounts(t *testing.T) {
 	if _, _, err := g.Resume(t.Context(), "", "ada", "c1", key, home); err != nil {
 		t.Fatal(err)
 	}
+	_, _, err := g.Resume(t.Context(), "", "ada", "c1", "a password that is tried as a key first", home)
+	wantKind(t, "a password as a key", err, core.Denied) // and counts when it is tried as what it is
 	for range 6 {
 		_, _ = g.login(t, "bob", "wrong horse")
 	}

@@ -60,6 +60,12 @@ func (g *Gate) login(k core.LoginKey, realm, user, client string) store.Login {
 // expired, belongs to another user or client, or the user may not log in any
 // more. An empty realm is whichever the key was given in.
 func (g *Gate) Resume(ctx context.Context, realm, user, client string, key core.LoginKey, remote netip.Addr) (core.Identity, core.LoginKey, error) {
+	// Nearly all that is no key at all, such as a password that is tried as one
+	// first, is known by its form, so that it costs the store nothing; nor is it a
+	// wrong proof yet.
+	if len(key) != hex.EncodedLen(16) {
+		return core.Identity{}, "", errNoLogin
+	}
 	id, fresh, err := g.resume(ctx, realm, user, client, key, remote)
 	if err != nil {
 		id, fresh, err = core.Identity{}, "", g.clientError("resume login", err)
@@ -69,11 +75,6 @@ func (g *Gate) Resume(ctx context.Context, realm, user, client string, key core.
 }
 
 func (g *Gate) resume(ctx context.Context, realm, user, client string, key core.LoginKey, remote netip.Addr) (core.Identity, core.LoginKey, error) {
-	// Nearly all that is no key at all, such as a password, is known by its
-	// form, so that it costs the store nothing.
-	if len(key) != hex.EncodedLen(16) {
-		return core.Identity{}, "", errNoLogin
-	}
 	fresh := newKey()
 	var id core.Identity
 	err := g.Store.Within(ctx, func(tx store.Records) error {

@@ -35,10 +35,6 @@ func (h *Hub) Load(ctx context.Context) error {
 	return nil
 }
 
-// Reload reads rooms and rights of a realm from the store again, for changes
-// that somebody else has made there.
-func (a Admin) Reload(ctx context.Context, realm string) error { return a.hub.follow(ctx, realm) }
-
 // recentEntries is how many entries of the audit log Watch looks at.
 const recentEntries = 200
 
