@@ -24,7 +24,7 @@ func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript. Its settings are linger (a duration),
 // slow (how long the directory takes), directory=away, or
-// directory=embedded with registration=open and passkeys=yes; legacy=no, and
+// directory=embedded with registration=open and passkeys=yes; media=server; legacy=no, and
 // guesses=two for a guard that lets two be wrong.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
@@ -42,6 +42,9 @@ func buildWith(t testing.TB, settings map[string]string, e *mediatest.Engine) (t
 	d := directory{away: settings["directory"] == "away"}
 	o := omikron.Options{Hub: hub, Exchange: core.NewExchange(hub, core.DefaultExchangeLimits()),
 		LegacyClients: settings["legacy"] != "no", LegacyIotas: settings["legacy"] != "no"}
+	if settings["media"] == "server" {
+		o.Media = core.MediaServer
+	}
 	if settings["guesses"] != "" {
 		o.Guard = &guard{wrong: map[string]int{}}
 	}

@@ -182,14 +182,25 @@ func (c *caller) offered(m *message, o *outsider, sdp string, screen bool) error
 // changed.
 func (c *caller) show(o *outsider, p *core.ParticipantInfo) []dialect.Frame {
 	before := o.shows
-	if o.shows = pictures(p); !c.carried || (o.shows == "") == (before == "") {
-		return nil
-	}
-	if o.shows == "" {
+	o.shows = pictures(p)
+	switch {
+	case !c.carried:
+	case o.shows == "" && before != "":
 		c.hangUp(o, o.shown)
 		return []dialect.Frame{c.from(o, "end_stream", member{"user_id", quote(o.id)})}
+	case o.shows != "" && before == "":
+		return []dialect.Frame{c.from(o, "start_stream", member{"user_id", quote(o.id)})}
+	case o.shown != nil:
+		c.see(o)
 	}
-	return []dialect.Frame{c.from(o, "start_stream", member{"user_id", quote(o.id)})}
+	return nil
+}
+
+// see receives what an outsider shows. Of two such publications the second takes
+// the line when the first is gone.
+func (c *caller) see(o *outsider) {
+	// It may be received already, or be gone.
+	_, _ = c.place.Subscribe(core.SubscribeRequest{Participant: o.place, Publication: o.shows, Transport: o.shown.transport.ID()})
 }
 
 // watch lets the client see what an outsider shows: that is granted, and then
@@ -232,8 +243,8 @@ func (c *caller) answerAccepted(f core.AnswerAccepted) {
 	case l == nil:
 	case f.Err != nil:
 		c.hangUp(o, l)
-	default: // it may be gone, which is in the mailbox
-		_, _ = c.place.Subscribe(core.SubscribeRequest{Participant: o.place, Publication: o.shows, Transport: f.Transport})
+	case o.shown == l:
+		c.see(o)
 	}
 }
 
