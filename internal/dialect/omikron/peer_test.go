@@ -47,10 +47,18 @@ const outsiderID = "b6f1b6a4-feea-81a5-9b3a-87d9c0da9a07"
 // FuzzMember sends any lines as messages of a member for whom the server stands
 // in for another.
 func FuzzMember(f *testing.F) {
-	for _, messages := range append(talk.Corpus(f, "testdata/*.talk"), talk.Corpus(f, "../../../test/together/testdata/kurento_omikron.talk")...) {
-		f.Add(messages)
+	for _, messages := range talk.Corpus(f, "testdata/*.talk") {
 		f.Add(strings.ReplaceAll(messages, faultBob, outsiderID))
 	}
+	offer, _ := json.Marshal(talk.Offer("sendrecv", "audio", "video")) // a string always can be written
+	to := `"data":{"receiver_id":"` + outsiderID + `",`
+	f.Add(`{"type":"webrtc_sdp",` + to + `"payload":{"type":"offer","sdp":` + string(offer) + `}}}
+{"type":"webrtc_ice",` + to + `"payload":{"candidate":"candidate:1 1 udp 1 127.0.0.1 9 typ host","sdpMid":"0","sdpMLineIndex":0}}}
+{"type":"start_stream","data":{}}
+{"type":"webrtc_sdp",` + to + `"screen_share":true,"payload":{"type":"offer","sdp":` + string(offer) + `}}}
+{"type":"watch_stream",` + to + `"want_to_watch":true}}
+{"type":"webrtc_sdp",` + to + `"screen_share":true,"payload":{"type":"answer","sdp":"v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=recvonly\r\n"}}}
+{"type":"end_stream","data":{}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		synctest.Test(t, func(t *testing.T) {
 			e := &mediatest.Engine{}
