@@ -169,6 +169,7 @@ func (c *conversation) handle(e *core.Event) {
 		}
 	case core.PreferenceChanged: // in another tab: what it heard there it hears here
 		if l := c.loopIn(f.Room); l != nil && f.Role == c.session().Identity().Role {
+			l.left = f.Value.Mode
 			c.setVolume(l, f.Value.Volume)
 		}
 	case core.SessionAnnounced:
@@ -221,6 +222,7 @@ func (c *conversation) tell(e *core.Event) {
 		c.sounds(e, f)
 	case core.RoomClosed:
 		if l := c.loopIn(f.Room); l != nil {
+			l.me, l.talks, l.pressed = nil, false, false
 			c.write(encodeStateChange(loopBroadcast, l.id, []any{}, c.self("none")))
 			delete(c.loops, l.id)
 		}

@@ -2,7 +2,10 @@ package openvocs_test
 
 import (
 	"encoding/json"
+	"math/rand/v2"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"switchboard/internal/core"
@@ -96,5 +99,71 @@ func TestTwoServers(t *testing.T) {
 		if err := s.Hub.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestRightsChangeMeanwhile: whatever clients are about to do, a right can be
+// gone by then. Everybody is answered, and in the end everybody is where they
+// may be.
+func TestRightsChangeMeanwhile(t *testing.T) {
+	s := build(t, nil, &mediatest.Engine{})
+	admin := connect(t, s)
+	admin.ask("login", `{"user":"ada","password":"ada is who I am"}`)
+	var all []operator
+	for range 6 {
+		o := connect(t, s)
+		o.ask("login", `{"user":"bob","password":"bob is who I am"}`)
+		o.ask("authorize", `{"role":"flight"}`)
+		o.ask("media", `{"type":"offer","sdp":"`+strings.NewReplacer("\r\n", `\r\n`).Replace(talk.Offer("sendrecv", "audio"))+`"}`)
+		all = append(all, o)
+	}
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	for i, o := range all {
+		random := rand.New(rand.NewPCG(1, uint64(i)))
+		busy.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				event, parameter := "switch_loop_state", []string{`"send"`, `"recv"`, `"send"`, `"none"`, `true`, `false`}[random.IntN(6)]
+				if parameter == "true" || parameter == "false" {
+					event = "talking"
+				}
+				o.Send([]byte(`{"event":"` + event + `","uuid":"` + strconv.Itoa(n) + `","parameter":{"loop":"ops","state":` + parameter + `}}`))
+				o.Take()
+			}
+		})
+	}
+	for _, roles := range []string{`{}`, `{"flight":false}`, `{"flight":true}`, `{"guide":true}`, `{"flight":true}`, `{"flight":false}`, `{}`,
+		`{"flight":true}`, `{}`, `{"flight":true}`, `{"flight":false}`} {
+		if got := codeOf(t, admin.ask("update", `{"type":"loop","id":"ops","data":{"roles":`+roles+`}}`)); got != 0 {
+			t.Errorf("update: %d", got)
+		}
+	}
+	close(stop)
+	busy.Wait()
+	for _, o := range all {
+		o.ask("switch_loop_state", `{"loop":"ops","state":"recv"}`)
+		if got := codeOf(t, o.ask("switch_loop_state", `{"loop":"ops","state":"send"}`)); got != 5004 {
+			t.Errorf("send where flight may listen: %d", got)
+		}
+	}
+	present := s.Hub.Present("default/ops")
+	if len(present) != len(all) {
+		t.Errorf("%d participants, want %d", len(present), len(all))
+	}
+	for _, p := range present {
+		if p.Mode != core.ModeListen || len(p.Publications) > 0 || p.PushToTalk {
+			t.Errorf("somebody is more than a listener: %+v", p)
+		}
+	}
+	for _, o := range append(all, admin) {
+		o.Hang(dialect.Closure{Clean: true, Code: 1000})
+	}
+	if err := s.Hub.Close(); err != nil {
+		t.Error(err)
 	}
 }

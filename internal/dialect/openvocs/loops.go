@@ -14,6 +14,7 @@ type loop struct {
 	room       core.RoomID
 	permission core.Permission
 	volume     int
+	left       core.Mode         // the state that the next login begins with
 	me         *core.Participant // nil while the state is none
 	talks      bool              // the state is send
 	pressed    bool              // push-to-talk
@@ -38,16 +39,14 @@ func (l *loop) state() string {
 	return "recv"
 }
 
-func (l *loop) preference() core.Preference {
-	p := core.Preference{Volume: l.volume}
+func (l *loop) mode() core.Mode {
 	switch {
 	case l.me == nil:
+		return core.ModeNone
 	case l.talks:
-		p.Mode = core.ModeTalk
-	default:
-		p.Mode = core.ModeListen
+		return core.ModeTalk
 	}
-	return p
+	return core.ModeListen
 }
 
 // readLoops brings the loops up to what the role may enter now, and returns
@@ -67,7 +66,7 @@ func (c *conversation) readLoops(ctx context.Context) ([]core.Place, error) {
 		if l.me == nil {
 			l.volume = p.Preference.Volume
 		}
-		l.permission = p.Permission
+		l.permission, l.left = p.Permission, p.Preference.Mode
 		c.loops[l.id] = l
 	}
 	for id, l := range before {
@@ -193,6 +192,7 @@ func (c *conversation) switchState(ctx context.Context, r *request) (any, error)
 			return nil, err
 		}
 		if l.state() != before {
+			l.left = l.mode()
 			c.remember(ctx, l)
 			c.tellTabs(c.stateChanged(userBroadcast, l))
 		}
@@ -261,8 +261,11 @@ func inLoop(err error) error {
 // speak puts the microphone into a loop. Who has used push-to-talk is heard only
 // once they press it there.
 func (c *conversation) speak(l *loop) error {
-	if c.line == nil {
+	switch {
+	case c.line == nil:
 		return errNoMedia
+	case l.me == nil: // taken away as soon as it was entered
+		return errPermission
 	}
 	if c.pressed {
 		if err := l.me.PushToTalk(false); err != nil {
@@ -292,6 +295,9 @@ func (c *conversation) hush(l *loop) error {
 	if l.pressed {
 		if err := c.press(l, false); err != nil {
 			return inLoop(err)
+		}
+		if l.me == nil { // taken away meanwhile
+			return errPermission
 		}
 	}
 	_ = l.me.Unpublish(microphone) // there is none before the client has answered
@@ -328,11 +334,10 @@ func (c *conversation) plug() {
 }
 
 // remember keeps state and volume for the next login. What is heard now does not
-// depend on it, so a failure is the operator's affair.
+// depend on it: where it cannot be kept the core tells the operator, and users
+// without a record of theirs begin anew.
 func (c *conversation) remember(ctx context.Context, l *loop) {
-	if err := c.session().Remember(ctx, l.id, l.preference()); err != nil {
-		c.o.Log.Warn("the state of a loop is not remembered", "session", c.session().ID(), "room", l.room, "error", err)
-	}
+	_ = c.session().Remember(ctx, l.id, core.Preference{Mode: l.left, Volume: l.volume})
 }
 
 // volumeResult is the response of switch_loop_volume.
@@ -354,15 +359,7 @@ func (c *conversation) switchVolume(ctx context.Context, r *request) (any, error
 		return nil, err
 	}
 	c.setVolume(l, volume)
-	kept := l.preference()
-	if l.me == nil { // how it was left stays as it is
-		if kept.Mode, err = c.left(ctx, l); err != nil {
-			return nil, err
-		}
-	}
-	if err := c.session().Remember(ctx, l.id, kept); err != nil {
-		c.o.Log.Warn("the volume of a loop is not remembered", "session", c.session().ID(), "room", l.room, "error", err)
-	}
+	c.remember(ctx, l)
 	me := c.self("")
 	c.tellTabs(encodePush("switch_loop_volume", userBroadcast, struct {
 		volumeResult
@@ -380,19 +377,6 @@ func (c *conversation) setVolume(l *loop, volume int) {
 	}
 }
 
-// left tells how the user left a loop that this tab is not in.
-func (c *conversation) left(ctx context.Context, l *loop) (core.Mode, error) {
-	volume := l.volume
-	places, err := c.readLoops(ctx)
-	l.volume = volume
-	for _, p := range places {
-		if p.Room == l.room {
-			return p.Preference.Mode, err
-		}
-	}
-	return core.ModeNone, err
-}
-
 // talkingResult is the response of talking.
 type talkingResult struct {
 	User  string `json:"user"`
@@ -403,18 +387,28 @@ type talkingResult struct {
 }
 
 // talking presses push-to-talk in a loop, or lets go of it: seed, dossier 2.2.
-// Letting go succeeds everywhere, since clients do it after they have left.
+// Letting go succeeds everywhere, since clients do it after they have left, and
+// after the right was taken away; an error would end their connection.
 func (c *conversation) talking(ctx context.Context, r *request) (any, error) {
 	on, err := r.param.flag("state")
 	if err != nil {
 		return nil, err
 	}
-	l, err := c.loopOf(ctx, r, core.PermitTalk)
+	if _, err := c.actor(); err != nil {
+		return nil, err
+	}
+	loop, err := r.param.text("loop")
 	if err != nil {
 		return nil, err
 	}
+	l := c.loops[loop]
+	if on {
+		if l, err = c.loopOf(ctx, r, core.PermitTalk); err != nil {
+			return nil, err
+		}
+	}
 	switch {
-	case l.me != nil && l.talks:
+	case l != nil && l.me != nil && l.talks:
 		if err := c.press(l, on); err != nil {
 			return nil, inLoop(err)
 		}
@@ -422,7 +416,7 @@ func (c *conversation) talking(ctx context.Context, r *request) (any, error) {
 		return nil, errNotSending
 	}
 	me := c.self("")
-	return talkingResult{me.User, me.Role, l.id, on, me.Name}, nil
+	return talkingResult{me.User, me.Role, loop, on, me.Name}, nil
 }
 
 // press opens a loop to the client's voice, or closes it. From the first time on

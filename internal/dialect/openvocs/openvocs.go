@@ -34,7 +34,7 @@ const mostMessageBytes = 8 << 20
 // Options are what the dialect needs. Hub must be given.
 type Options struct {
 	Hub *core.Hub
-	Log *slog.Logger // of what could not be remembered; the default discards
+	Log *slog.Logger // of loops that cannot be heard; the default discards
 
 	// Static is an operator's copy of the web client, which is served with the
 	// scripts that configure it; nil serves none (dossier 9).
