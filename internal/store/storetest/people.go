@@ -158,12 +158,19 @@ func testDocuments(t *testing.T, s store.Store) {
 		same(t, "list", must(s.Documents(ctx, o, ""))(t), []store.Document{
 			{Owner: o, Name: "Alpha", Body: "x", Version: 1}, {Owner: o, Name: "layout", Body: "new", Version: 3},
 		})
+		for prefix, want := range map[string]int{"lay": 1, "layout": 1, "Lay": 0, "layouts": 0, "l%": 0, "l_": 0, "A": 1, "äö": 0} {
+			same(t, "names that begin with "+prefix, len(must(s.Documents(ctx, o, prefix))(t)), want)
+		}
 		check(t, s.DeleteDocument(ctx, o, "layout"))
 		wantError(t, "deleted twice", s.DeleteDocument(ctx, o, "layout"), store.ErrNotFound)
 		_, err = s.Document(ctx, o, "layout")
 		wantError(t, "read after deletion", err, store.ErrNotFound)
 	}
 	same(t, "the realm's by default", len(must(s.Documents(ctx, store.Owner{Realm: "one"}, ""))(t)), 1)
+	for _, name := range []string{"äöü/1", "äöü/2", "äö"} { // letters are counted and not bytes
+		must(s.PutDocument(ctx, store.Document{Owner: owners[0], Name: name}))(t)
+	}
+	same(t, "names with letters of two bytes", len(must(s.Documents(ctx, owners[0], "äöü/"))(t)), 2)
 	for _, o := range []store.Owner{{Realm: "three"}, {Realm: "one", Kind: store.OwnerUser, ID: "eve"}, {Realm: "one", Kind: store.OwnerRole, ID: "ada"}} {
 		_, err := s.PutDocument(ctx, store.Document{Owner: o, Name: "layout"})
 		wantError(t, fmt.Sprintf("document of %+v", o), err, store.ErrNotFound)
