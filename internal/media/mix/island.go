@@ -83,7 +83,7 @@ func (m *Mixer) run(s *island) {
 			t.waited(m.now)
 		}
 	}
-	s.align(m.now)
+	m.align(s)
 	for _, b := range s.blends {
 		m.mix(b)
 	}

@@ -79,6 +79,7 @@ type Mixer struct {
 	listeners []*Listener
 	quiet     []*Listener // who hears nobody
 	live      []*Talker   // open, talking or probed: whom time concerns
+	recent    []*Talker   // spoke lately; those who speak now may be among them
 	numbers   []bool      // numbers of talkers in use
 	blends    []*blend
 	islands   []*island

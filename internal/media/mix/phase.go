@@ -13,6 +13,8 @@ const (
 	gain = 3 * time.Millisecond
 	// slide is by how much a mix comes later than the one before while it shifts.
 	slide = 2 * time.Millisecond
+	// remembered is how long the phase of somebody who fell silent counts.
+	remembered = 10 * time.Second
 	// settling is how long after a shift the time of the mix is not pulled back.
 	settling = 3 * time.Second
 )
@@ -51,13 +53,17 @@ func (t *Talker) waited(now time.Duration) {
 	p.surplus = p.surplus && p.ready
 }
 
-// spread returns between which times nearly all frames waited, and begins anew.
-func (p *phase) spread() (span span, ok bool) {
+// spread returns between which times nearly all frames waited, and begins anew. Of
+// who has just begun only the last is known.
+func (p *phase) spread() (w span, ok bool) {
+	n := p.count
+	if p.count = 0; n < steps {
+		last := p.waits[max(n, 1)-1]
+		return span{last, last}, true
+	}
 	slices.Sort(p.waits[:])
-	ok = p.count == steps && !p.surplus
-	p.count = 0
-	span.low, span.high = p.waits[steps/16], p.waits[steps-1-steps/16]
-	return span, ok && span.high-span.low <= steady
+	w.low, w.high = p.waits[steps/16], p.waits[steps-1-steps/16]
+	return w, !p.surplus && w.high-w.low <= steady
 }
 
 // span is from when to when before the mix the frames of a talker come.
@@ -70,7 +76,11 @@ type span struct{ low, high time.Duration }
 // Packets come every 20 ms, those of each talker at another time. The longest
 // wait is 20 ms less the longest gap between such times if the mix comes at its
 // beginning.
-func (s *island) align(now time.Duration) {
+//
+// Who spoke lately counts as well, since they may go on at any moment, and then
+// begin with the next mix.
+func (m *Mixer) align(s *island) {
+	now := m.now
 	if s.aligned++; s.aligned < steps {
 		return
 	}
@@ -86,6 +96,10 @@ func (s *island) align(now time.Duration) {
 	}
 	if !usable || len(spans) < 2 {
 		return
+	}
+	for _, w := range m.lately(s) {
+		longest = max(longest, w)
+		spans = append(spans, span{w, w})
 	}
 	best, at := longest, time.Duration(0)
 	for _, w := range spans {
@@ -108,6 +122,28 @@ func (s *island) align(now time.Duration) {
 			t.source.spare = FrameSamples
 		}
 	}
+}
+
+// lately returns how long packets would have waited of those who spoke lately in
+// the rooms of an island.
+func (m *Mixer) lately(s *island) []time.Duration {
+	m.recent = slices.DeleteFunc(m.recent, func(t *Talker) bool { return t.removed || t.island != nil || m.now-t.rested > remembered })
+	var waits []time.Duration
+	for _, t := range m.recent {
+		if m.now-t.activity.at < 5*frameTime && t.source.samples == FrameSamples && s.meets(t) {
+			waits = append(waits, (m.now-t.activity.at)%frameTime)
+		}
+	}
+	return waits
+}
+
+// meets tells whether a talker feeds a room of the island.
+func (s *island) meets(t *Talker) bool {
+	return slices.ContainsFunc(s.talkers, func(o *Talker) bool {
+		return slices.ContainsFunc(o.feeds, func(f feed) bool {
+			return slices.ContainsFunc(t.feeds, func(g feed) bool { return f.room == g.room })
+		})
+	})
 }
 
 // later takes the next step of a shift.

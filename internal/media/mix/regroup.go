@@ -188,6 +188,7 @@ func (m *Mixer) settleIsland(s *island) {
 		if t.started && t.island != nil {
 			s.next = max(s.next, t.island.next)
 			s.early.inherit(t.island.early)
+			s.aligned, s.shift, s.settled = max(s.aligned, t.island.aligned), max(s.shift, t.island.shift), max(s.settled, t.island.settled)
 		}
 	}
 	if s.next < 0 {
@@ -210,6 +211,10 @@ func (m *Mixer) settleIsland(s *island) {
 // rest takes a talker out of playing, and gives the decoder back.
 func (m *Mixer) rest(t *Talker) {
 	t.island, t.started, t.block = nil, false, nil
+	t.rested = m.now
+	if !slices.Contains(m.recent, t) {
+		m.recent = append(m.recent, t)
+	}
 	t.source.rest()
 	m.codecs.giveDecoder(t.source.decoder)
 	t.source.decoder = nil

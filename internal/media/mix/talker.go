@@ -58,6 +58,7 @@ type Talker struct {
 	block   []float32 // of this tick, FrameSamples long; nil: nothing
 	agc     agc
 	phase   phase
+	rested  time.Duration // when it was last heard, if it is not
 }
 
 type feed struct {
@@ -100,6 +101,7 @@ func (m *Mixer) RemoveTalker(t *Talker) {
 	t.open = false
 	m.live = slices.DeleteFunc(m.live, func(other *Talker) bool { return other == t })
 	m.regroup()
+	m.recent = slices.DeleteFunc(m.recent, func(other *Talker) bool { return other == t })
 	m.codecs.giveDecoder(t.source.decoder)
 	t.source.decoder = nil
 }
