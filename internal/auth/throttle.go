@@ -246,5 +246,8 @@ func (a *attempt) takeBack() {
 			e.wrong--
 			e.until = time.Time{} // it had passed, or the attempt would not have begun
 		}
+		if e != nil && k.kind != byPair && e.wrong == 0 && e.pending == 0 {
+			delete(t.entries, k) // as if there had been nothing
+		}
 	}
 }
