@@ -120,7 +120,8 @@ func (c *conversation) startCall(q *request, v values) {
 		r.Timeout = min(time.Duration(n)*time.Second, longestRing)
 	}
 	if k.kind == "session" {
-		r.To = []core.SessionID{sessionIDOf(k.callee)}
+		s, _ := c.connection(k.callee) // of this dialect, or none
+		r.To = []core.SessionID{s.ID}
 	} else {
 		r.ToUser, body.User = k.callee, k.callee
 	}
@@ -147,7 +148,7 @@ func (c *conversation) newCall(q *request, v values) (*call, *fault) {
 	switch {
 	case k.wire == "":
 		k.wire = newID()
-	case len(k.wire) > mostIDBytes:
+	case !usableID(k.wire):
 		return nil, faultOf("invalid_parameters")
 	case c.calls.made[k.wire] != nil || c.calls.invited[k.wire] != nil:
 		return nil, faultOf("duplicated_session_id")

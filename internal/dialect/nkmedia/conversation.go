@@ -247,7 +247,7 @@ type asked struct {
 }
 
 // mostAsked is how many requests may wait for a client's reply.
-const mostAsked = 4096
+const mostAsked = 1 << 14
 
 // ask sends a request to the client (dossier 1.3).
 func (c *conversation) ask(q serverRequest, done func(*conversation, *reply)) {

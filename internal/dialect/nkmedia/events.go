@@ -51,11 +51,22 @@ func selectorsOf(v values) ([]subscription, *fault) {
 		}
 	}
 	var all []subscription
+	if f := unmixed(append(types, v.text("class"), v.text("subclass"), v.text("obj_id"))...); f != nil {
+		return nil, f
+	}
 	for _, t := range types {
 		all = append(all, subscription{class: v.text("class"), sub: orAny(v.text("subclass")), typ: orAny(t), id: orAny(v.text("obj_id")),
 			body: v.raw("body")})
 	}
 	return all, nil
+}
+
+// unmixed refuses texts that would be more than one part of a topic.
+func unmixed(parts ...string) *fault {
+	if strings.Contains(strings.Join(parts, ""), "\t") {
+		return faultOf("invalid_parameters")
+	}
+	return nil
 }
 
 func orAny(s string) string {
@@ -156,6 +167,10 @@ func (c *conversation) sendEvent(q *request, v values) {
 		return
 	}
 	e := event{Class: class, Subclass: v.text("subclass"), Type: orAny(v.text("type")), ObjID: v.text("obj_id"), Body: v.raw("body")}
+	if f := unmixed(e.Class, e.Subclass, e.Type, e.ObjID); f != nil {
+		c.fail(q, f)
+		return
+	}
 	heard, err := c.session().Tell(core.Telling{Topics: c.topics(&e, c.scope(class)), Type: eventType, Body: encode(e)})
 	switch {
 	case err != nil:

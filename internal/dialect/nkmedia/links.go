@@ -1,6 +1,11 @@
 package nkmedia
 
-import "switchboard/internal/core"
+import (
+	"encoding/json"
+	"slices"
+
+	"switchboard/internal/core"
+)
 
 // Sessions are linked with others, of the same connection or of another that the
 // client controls: a slave with its master, and two that are bridged (dossier
@@ -158,9 +163,17 @@ func (c *conversation) wantPeer(s *session, to *stay, peer string) *fault {
 		return faultOf("unknown_peer")
 	case !c.controls(e.User):
 		return faultOf("unauthorized")
+	case len(e.Details) == 0 || !bridgeable(e.Details):
+		return faultOf("incompatible_session")
 	}
 	to.peer = peer
 	return c.linkWith(s, peer, true)
+}
+
+// bridgeable tells whether a session of another's description can be bridged.
+func bridgeable(raw []byte) bool {
+	var d details
+	return json.Unmarshal(raw, &d) == nil && slices.Contains([]string{"echo", "park", "mcu", "bridge", "play", "proxy"}, d.Type)
 }
 
 // met brings the peer of a session that has just become a bridge to it.
@@ -189,7 +202,8 @@ func (c *conversation) meet(q *request, s *session, v values) {
 	}
 	if f != nil {
 		c.fail(q, f)
-		c.stop(s, f)
+		c.unlink(s, to.peer)
+		_ = c.command(to.peer, "part", object{"session_id": to.peer, "peer_id": s.id}) // who is gone knows
 		return
 	}
 	if s.held != "" { // the first half of a proxy has its answer now

@@ -98,6 +98,10 @@ func (c *conversation) eventToSession(q *request, v values) {
 }
 
 func (c *conversation) eventTo(q *request, user string, e event) {
+	if f := unmixed(e.Type); f != nil {
+		c.fail(q, f)
+		return
+	}
 	t := c.telling(user, e)
 	t.State = false
 	if _, err := c.session().Tell(*t); err != nil {

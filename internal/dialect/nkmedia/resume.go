@@ -9,6 +9,9 @@ func (c *conversation) keep() {
 		if s.start != nil {
 			c.scrap(s)
 		}
+		if s.answering != nil {
+			s.answering.over = true // nobody is left to be replied to
+		}
 	}
 	for _, k := range c.calls.made {
 		if k.answered == "" {

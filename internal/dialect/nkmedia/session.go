@@ -2,7 +2,9 @@ package nkmedia
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
+	"unicode"
 
 	"switchboard/internal/core"
 	"switchboard/internal/media"
@@ -78,7 +80,11 @@ type details struct {
 	Participant core.ParticipantID `json:"participant,omitempty"`
 }
 
-const mostIDBytes = 128 // of an id that a client gives
+// usableID tells whether a client's own id can be one: not too long, and of what
+// is written.
+func usableID(id string) bool {
+	return len(id) <= 128 && !strings.ContainsFunc(id, unicode.IsControl)
+}
 
 // startSession makes a session: seed "Start a Session", dossier 2.2.
 func (c *conversation) startSession(q *request, v values) {
@@ -103,7 +109,7 @@ func (c *conversation) newSession(q *request, v values) (*session, *fault) {
 	switch {
 	case s.id == "":
 		s.id = newID()
-	case len(s.id) > mostIDBytes:
+	case !usableID(s.id):
 		return nil, faultOf("invalid_parameters")
 	}
 	if f := backendOf(s); f != nil {
