@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 )
 
 // driven is a page that drives its media by the protocol, logged in as a user of the demonstration.
@@ -211,4 +213,36 @@ func toneFile(hertz float64) []byte {
 		_ = binary.Write(&b, binary.LittleEndian, int16(0.25*math.MaxInt16*math.Sin(2*math.Pi*hertz*float64(n)/rate)))
 	}
 	return b.Bytes()
+}
+
+// TestDrivenMeetsOthers puts an operator of voice loops, a guest with the page of rooms, and an application into one room:
+// all hear each other, and the guest sees the application's picture.
+func TestDrivenMeetsOthers(t *testing.T) {
+	page := servePage(t, "driven", "nkmedia.js")
+	server, browser := startServer(t), startBrowser(t)
+	app := openDriven(t, browser, page, server, "capcom", "red", 820)
+	app.offers("mix", fmt.Sprintf(`{type: "mcu", room: %s}`, quote(openLoop)))
+	app.speaks(true)
+
+	mia := visitor{openTab(t, browser, "mia", "http://"+server.address+"/rooms/?video=320x180&tone=500#/"+openLoop, tones)}
+	mia.do(chromedp.SendKeys(hook("name"), "mia"), chromedp.Click(hook("join")))
+	mia.in("joined")
+	guest := driven{operator: operator{mia.tab, 500}}
+	mia.until("picture and sound of the application", fmt.Sprintf("watch.flows('app', %s?.querySelector('video'), true)", tile("capcom", "main")))
+	guest.catches(app)
+	app.catches(guest)
+
+	gene := operate(t, browser, server.address, "flight", "flight", 1300)
+	gene.do(chromedp.Click(chromedp.CSS(`[data-testid=page]:nth-child(2)`)))
+	gene.press(openLoop, "talk", "talk")
+	gene.sees(openLoop, "people", "You", "capcom", "mia")
+	gene.settles(app.operator, "gene to hear the application", func(got float64) bool { return got > silence/2 })
+	gene.settles(guest.operator, "gene to hear mia", func(got float64) bool { return got > silence/2 })
+	gene.hold(true)
+	operated := driven{operator: gene}
+	app.catches(operated)
+	guest.catches(operated)
+	gene.hold(false)
+	app.hearsNothingOf(gene)
+	app.once()
 }

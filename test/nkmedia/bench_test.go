@@ -30,7 +30,7 @@ func (anybody) Authenticate(_ context.Context, c core.Credentials, _ netip.Addr)
 }
 
 // build starts a server with the media engine that carries media.
-func build(b *testing.B) talk.Server {
+func build(b testing.TB) talk.Server {
 	b.Helper()
 	limits := core.DefaultLimits()
 	limits.TransportsPerSession = 100_000
@@ -51,10 +51,10 @@ func build(b *testing.B) talk.Server {
 // application is a client that waits for what it is sent.
 type application struct {
 	*talk.Client
-	b *testing.B
+	b testing.TB
 }
 
-func logIn(b *testing.B, s talk.Server, user string) application {
+func logIn(b testing.TB, s talk.Server, user string) application {
 	b.Helper()
 	c, err := s.Connect(s.Dialects[0], nil)
 	if err != nil {
