@@ -129,7 +129,7 @@ func New(o Options, sink media.Sink) (*Engine, error) {
 		}
 	}
 	e.plane = forward.New(forward.Options{Log: e.log, Workers: o.Workers, Notify: notify{sink}, Quiet: desk.Quiet})
-	if e.desk, err = desk.New(desk.Options{Log: e.log, Plane: e.plane, Notify: notify{sink}, Mix: mix.Options{AGC: o.AGC}}); err != nil {
+	if e.desk, err = desk.New(desk.Options{Plane: e.plane, Notify: notify{sink}, Mix: mix.Options{AGC: o.AGC}}); err != nil {
 		return nil, errors.Join(fmt.Errorf("start media: %w", err), e.Close())
 	}
 	if e.port, err = port.Listen(port.Options{

@@ -15,7 +15,6 @@ package desk
 
 import (
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -29,7 +28,6 @@ import (
 
 // Options of a desk. Plane is required.
 type Options struct {
-	Log   *slog.Logger // nil: discarded
 	Plane *forward.Plane
 	// Notify hears who talks on tracks that do not say so themselves, as the
 	// plane's does for those that do. nil discards it.
@@ -47,7 +45,6 @@ func (o *Options) codec() opus.Codec {
 
 // Desk is the mixing desk.
 type Desk struct {
-	log    *slog.Logger
 	plane  *forward.Plane
 	notify forward.Notify
 	mixer  *mix.Mixer
@@ -79,16 +76,13 @@ type Desk struct {
 // New starts a desk.
 func New(o Options) (*Desk, error) {
 	d := &Desk{
-		log: o.Log, plane: o.Plane, notify: o.Notify, codec: o.codec(),
+		plane: o.Plane, notify: o.Notify, codec: o.codec(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 		transports: map[media.TransportID]*transport{},
 		talkers:    map[media.TrackID]*talker{},
 		rooms:      map[media.RoomID]*room{},
 		listeners:  map[*mix.Listener]*transport{},
 		voices:     map[*mix.Talker]*talker{},
-	}
-	if d.log == nil {
-		d.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
 	if d.mixer, err = mix.New(o.Mix, d); err != nil {

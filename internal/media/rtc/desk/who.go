@@ -149,16 +149,26 @@ func (d *Desk) applyVoice(name media.RoomID, revision uint64, v media.Voice) {
 	if p.in == v.In && p.gate == v.Gate {
 		return
 	}
-	if p.in && p.gate != media.GateClosed {
-		p.fades = d.now + tail
-	}
-	p.in, p.gate = v.In, v.Gate
+	t.say(name, v, d.now)
 	if v.In {
 		d.enter(name).talkers[t] = struct{}{}
 	} else {
 		d.part(t, name)
 	}
 	d.settle(t)
+}
+
+// say notes what is said of a talker and a room.
+func (t *talker) say(name media.RoomID, v media.Voice, now time.Duration) {
+	p := t.parts[name]
+	if p == nil {
+		p = &part{}
+		t.parts[name] = p
+	}
+	if p.in && p.gate != media.GateClosed {
+		p.fades = now + tail
+	}
+	p.in, p.gate = v.In, v.Gate
 }
 
 // enter finds a room or makes it.
