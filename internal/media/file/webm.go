@@ -48,7 +48,6 @@ type webm struct {
 	numbers []uint64 // of the tracks of streams
 
 	cluster time.Duration
-	group   int64 // end of the block group we are in, 0: none
 	held    *Packet
 	buf     []byte
 }
