@@ -77,13 +77,12 @@ func (c *caller) identified(m *message) ([]dialect.Frame, bool) {
 	if to := m.user("receiver_id"); to != "" {
 		_ = c.inviteTo(c.who.User, to, c.call, m) // clients of 412d4b6 wait for no reply to that
 	}
-	reply := []dialect.Frame{c.roster(m, room)}
-	return append(reply, c.arrivals(&room)...), true
+	told := []dialect.Frame{c.roster(m, room)} // before arrivals, who are noted in it
+	return append(told, c.arrivals(&room)...), true
 }
 
 // roster lists the members, the newcomer with them but not those for whom the
-// server stands in, in the three shapes that
-// clients of different times read.
+// server stands in, in the three shapes that clients of different times read.
 func (c *caller) roster(m *message, room core.RoomInfo) dialect.Frame {
 	var short, long []member
 	add := func(user string, s callState) {
