@@ -58,7 +58,7 @@ func adminEvent(name string) event {
 	return nil
 }
 
-// kinds are the types of entities.
+// kindOf returns the kind of what a type names; AnyKind for no type.
 func kindOf(name string) core.Kind {
 	switch name {
 	case "domain":

@@ -69,7 +69,7 @@ func dial(t *testing.T, url string) wire {
 	}
 	_ = response.Body.Close()
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
+	_ = c.SetReadDeadline(time.Now().Add(5 * time.Minute))
 	return wire{c, t}
 }
 
@@ -106,17 +106,17 @@ func (w wire) ask(event, parameter string) int {
 func TestLargeMessages(t *testing.T) {
 	_, url := serve(t, nil)
 	c := dial(t, url)
-	large := strings.Repeat("x", 5<<20)
+	large, layout := strings.Repeat("x", 2<<20), strings.Repeat("x", 5<<20)
 	_ = c.WriteMessage(websocket.TextMessage, []byte(`{"event":"login","uuid":"1","client":"c","parameter":{"user":"ada","password":"`+large+`"}}`))
 	if _, text, err := c.ReadMessage(); err != nil || !strings.Contains(string(text), `"code":1000`) {
-		t.Errorf("5 MB before the login: got %s, %v", text, err)
+		t.Errorf("2 MB before the login: got %s, %v", text, err)
 	}
 	for _, row := range []struct {
 		event, parameter string
 		want             int
 	}{
 		{"login", `{"user":"ada","password":"ada is who I am"}`, 0},
-		{"set_keyset_layout", `{"domain":"default","name":"x","layout":{"a":"` + large + `"}}`, 1000},
+		{"set_keyset_layout", `{"domain":"default","name":"x","layout":{"a":"` + layout + `"}}`, 1000},
 		{"set_user_data", `{"a":"` + large + `"}`, 1000},
 		{"set_layout", `{"role":"flight","layout":{"a":"` + large + `"}}`, 1000},
 		{"update", `{"type":"project","id":"orbiter","data":{"a":"` + large + `"}}`, 1000},
@@ -125,10 +125,10 @@ func TestLargeMessages(t *testing.T) {
 		{"get_user_data", `{}`, 0},
 	} {
 		if got := c.ask(row.event, row.parameter); got != row.want {
-			t.Errorf("%s with 5 MB: got %d, want %d", row.event, got, row.want)
+			t.Errorf("%s with much of it: got %d, want %d", row.event, got, row.want)
 		}
 	}
-	_ = c.WriteMessage(websocket.TextMessage, []byte(`{"event":"set_user_data","parameter":{"a":"`+large+large+`"}}`)) // it may be cut off
+	_ = c.WriteMessage(websocket.TextMessage, []byte(`{"event":"set_user_data","parameter":{"a":"`+layout+layout+`"}}`)) // it may be cut off
 	if _, _, err := c.ReadMessage(); !websocket.IsCloseError(err, websocket.CloseMessageTooBig) {
 		t.Errorf("10 MB: got %v, want a close with 1009", err)
 	}

@@ -147,8 +147,8 @@ type echo struct {
 	Parameter params          `json:"parameter"`
 }
 
-// secrets are parameters that never come back (dossier 12), in lower case: what
-// is not one if spelled right was meant as one.
+// secret tells whether a parameter never comes back (dossier 12), however it is
+// spelled: what is none by its spelling was meant as one.
 func secret(name string) bool {
 	return slices.Contains([]string{"password", "session", "sdp", "data"}, strings.ToLower(name))
 }
