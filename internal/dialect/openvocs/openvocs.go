@@ -207,12 +207,20 @@ func (c *conversation) goOn(ctx context.Context) {
 }
 
 // reply answers a request after everything it has caused was told (dossier 1.7:
-// broadcasts before the reply).
+// broadcasts before the reply), but before what came of an import that it began.
 func (c *conversation) reply(r *request, response any) {
+	var outcomes []*core.Event
 	for _, e := range c.c.Take(nil) {
-		c.handle(e)
+		if _, ok := e.Fact.(core.UsersImported); ok {
+			outcomes = append(outcomes, e)
+		} else {
+			c.handle(e)
+		}
 	}
 	c.write(encode(c.answer(r, response)))
+	for _, e := range outcomes {
+		c.handle(e)
+	}
 }
 
 // fail answers a request with an error. response is an object there too

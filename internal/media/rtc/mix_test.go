@@ -209,7 +209,7 @@ func TestGarbageInMix(t *testing.T) {
 	b.mouth.say(good)
 	c.hears(all, a.hz, b.hz)
 	short := [][]byte{{28 << 3, 1, 2, 3}} // 2.5 ms
-	b.mouth.hurry(50, short)
+	b.mouth.hurry(16, short)              // twice as fast as they last
 	c.hears(all, a.hz)
 	b.mouth.hurry(1, good)
 	c.hears(all, a.hz, b.hz)

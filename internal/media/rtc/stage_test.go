@@ -32,7 +32,10 @@ func (e *ear) take(p *rtp.Packet) {
 	defer e.mu.Unlock()
 	if n := len(e.packets); n > 0 {
 		last := e.packets[n-1]
-		if p.SSRC != last.SSRC || p.SequenceNumber != last.SequenceNumber+1 || int32(p.Timestamp-last.Timestamp) <= 0 {
+		// A busy machine loses packets on loopback too: some may be missing, but none
+		// comes twice or late, and time goes on with them.
+		step, passed := int16(p.SequenceNumber-last.SequenceNumber), int32(p.Timestamp-last.Timestamp)
+		if p.SSRC != last.SSRC || step < 1 || passed < int32(step) {
 			e.breaks = append(e.breaks, fmt.Sprintf("%d: %v after %v", e.count, p.Header, last.Header))
 		}
 	}
