@@ -19,8 +19,10 @@ SOAKTIME ?= 5m
 results := .test
 counts := $(results)/counts
 testcount = $(GO) run ./internal/tools/testcount -file $(counts)
-# Packages with tests that are slow or need a browser have targets of their own.
-unit = $$($(GO) list ./... | grep -v -e /test/browser)
+# Packages with tests that need a browser have a target of their own. What one
+# goroutine computes in virtual time would only be slower under the race detector.
+alone = ./internal/media/mix ./internal/media/opus
+unit = $$($(GO) list ./... | grep -v -e /test/browser -e /media/mix$$ -e /media/opus$$)
 
 # The server is one static binary; only the race detector needs cgo.
 export CGO_ENABLED := 0
@@ -83,7 +85,10 @@ $(results):
 .PHONY: test-unit
 test-unit: | $(results) ## all Go tests but those in a browser, under the race detector
 	@scripts/need.sh gcc:gcc+libc6-dev >/dev/null
-	CGO_ENABLED=1 $(GO) test -json -race -timeout 10m $(unit) 2>&1 | $(testcount) -name unit
+	status=0
+	CGO_ENABLED=1 $(GO) test -json -race -timeout 10m $(unit) 2>&1 | $(testcount) -name unit || status=1
+	$(GO) test -json -timeout 10m $(alone) 2>&1 | $(testcount) -name mixer || status=1
+	exit $$status
 
 .PHONY: test-store
 test-store: | $(results) ## the tests of the store, on PostgreSQL too
@@ -107,7 +112,7 @@ fuzz: | $(results) ## each fuzz target for FUZZTIME
 .PHONY: soak
 soak: | $(results) ## long: each fuzz target for SOAKTIME, and the tests again and again
 	@scripts/need.sh gcc:gcc+libc6-dev >/dev/null
-	CGO_ENABLED=1 $(GO) test -json -race -count=20 -timeout 2h $(unit) 2>&1 | $(testcount) -name repeated
+	CGO_ENABLED=1 $(GO) test -json -race -count=20 -timeout 2h $(unit) $(alone) 2>&1 | $(testcount) -name repeated
 	scripts/fuzz.sh $(SOAKTIME) | $(testcount) -name fuzz
 
 .PHONY: bench
