@@ -149,7 +149,10 @@ func TestOpenvocsIsKilled(t *testing.T) {
 		var working sync.WaitGroup
 		for _, user := range operators {
 			c := console(p.page, user, user)
-			got, kept := c.volumes(t)["fd"], book.volumes[user]
+			got := c.volumes(t)["fd"]
+			book.mu.Lock()
+			kept := book.volumes[user]
+			book.mu.Unlock()
 			if kept > 0 && got != kept && got != kept+1 { // the last one may not have been heard of
 				t.Errorf("round %d: %s finds the volume %d, and %d was acknowledged", round, user, got, kept)
 			}

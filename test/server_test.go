@@ -282,7 +282,7 @@ func (m *member) publish() {
 
 func TestServeUntilTerminated(t *testing.T) {
 	p := start(t, flags(t.TempDir())...)
-	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "switchboard_rooms 2", "/": "<html", "/getAllRooms": "lobby"} {
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": "switchboard_rooms 10", "/": "<html", "/getAllRooms": "lobby"} {
 		if status, body := get(t, p.page+path); status != http.StatusOK || !strings.Contains(strings.ToLower(body), want) {
 			t.Errorf("%s: %d %s, want %q in it", path, status, body, want)
 		}

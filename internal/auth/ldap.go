@@ -124,12 +124,13 @@ func (d *LDAP) connected(ctx context.Context, f func(*ldap.Conn) error) error {
 	case <-ctx.Done():
 		return fmt.Errorf("all connections are in use: %w", ctx.Err())
 	}
-	network, err := (&net.Dialer{}).DialContext(ctx, "tcp", d.address)
+	plain, err := (&net.Dialer{}).DialContext(ctx, "tcp", d.address)
 	if err != nil {
 		return err
 	}
+	network := plain
 	// Closing is what interrupts the library, which knows no context.
-	stop := context.AfterFunc(ctx, func() { _ = network.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = plain.Close() })
 	defer stop()
 	config := &tls.Config{ServerName: d.host, RootCAs: d.options.Roots, MinVersion: tls.VersionTLS12}
 	if d.secure {

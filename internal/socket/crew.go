@@ -3,12 +3,16 @@ package socket
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // mostResting is how many goroutines wait for the next turn to be done when
 // there is none: as many as one message to a large room needs at once. A
 // goroutine that is new would grow its stack at every turn.
 const mostResting = 256
+
+// restFor is how long a goroutine waits for another turn.
+const restFor = 5 * time.Second
 
 // crew are the goroutines that do turns. There are as many as turns that have
 // begun, since a write may take long, and some that rest.
@@ -34,15 +38,18 @@ func (w *crew) send(c *conn) {
 
 func (w *crew) work(c *conn) {
 	defer w.members.Done()
+	enough := time.NewTimer(restFor)
+	defer enough.Stop()
 	for c != nil {
 		c.attend()
-		c = w.rest()
+		enough.Reset(restFor)
+		c = w.rest(enough.C)
 	}
 }
 
 // rest returns the next connection to attend to, nil if the goroutine is not
 // needed any more.
-func (w *crew) rest() *conn {
+func (w *crew) rest(enough <-chan time.Time) *conn {
 	defer w.resting.Add(-1)
 	if w.resting.Add(1) > mostResting {
 		return nil
@@ -50,6 +57,8 @@ func (w *crew) rest() *conn {
 	select {
 	case c := <-w.turns:
 		return c
+	case <-enough:
+		return nil
 	case <-w.dismissed:
 		return nil
 	}
