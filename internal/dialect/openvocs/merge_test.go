@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"unicode/utf8"
 
 	"switchboard/internal/core"
 )
@@ -52,8 +53,8 @@ func FuzzMerge(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data string) {
 		e := entity{}
-		if json.Unmarshal([]byte(data), &e) != nil {
-			return
+		if !utf8.ValidString(data) || json.Unmarshal([]byte(data), &e) != nil {
+			return // parse lets no such message through
 		}
 		once := house()
 		if e.into(once) != nil {
