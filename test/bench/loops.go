@@ -13,13 +13,17 @@ import (
 )
 
 // loopRows measure the mixer: one loop in which three talk all the time, besides
-// the probe, and everybody's microphone is open.
+// the probe, and everybody's microphone is open; and what those cost who neither
+// talk nor hear anybody, beside the pair that the tool cannot do without.
 func loopRows() []row {
 	floor := func(n string) row {
 		return row{"floor, mixed for " + n, nil, []string{"floor", "-core", "0", "-n", n, "-mode", "mix", "-talkers", "3"}, []want{{"CPU a packet", "µs", perPacket, 0}}}
 	}
 	loop := func(n string, wants ...want) row {
-		return row{"switchboard, openvocs: loop of " + n, (*bench).loops, []string{"mix", "-system", "openvocs", "-n", n, "-talkers", "3", "-parallel", "2", "-opt", "role=bench,password=bench"}, wants}
+		return row{"switchboard, openvocs: loop of " + n, (*bench).loops, openvocs("-n", n, "-talkers", "3"), wants}
+	}
+	pairs := func(n string) []string {
+		return openvocs("-n", "2", "-rooms", n, "-talkers", "0", "-silence=false", "-warm", "15s", "-window", "20s")
 	}
 	delays := func(median, worst float64) []want {
 		return []want{{"added delay, median", "ms", addedP50, median}, {"added delay, p99", "ms", addedP99, worst}}
@@ -29,7 +33,13 @@ func loopRows() []row {
 		loop("50", append([]want{{"CPU a mixed packet", "µs", perMixed, 60}, {"memory a member", "KiB", perMember, 350}}, delays(10, 18)...)...),
 		floor("300"),
 		loop("300", append([]want{{"CPU a mixed packet", "µs", perMixed, 25}, {"memory a member", "KiB", perMember, 350}, {"of a core", "%", ofCore, 100}}, delays(0, 0)...)...),
+		{"switchboard, openvocs: a talker, a listener", (*bench).loops, pairs("1"), []want{{"of a core", "%", ofCore, 0}}},
+		{"switchboard, openvocs: and 998 silent", (*bench).loops, pairs("500"), []want{{"of a core", "%", ofCore, 0}, {"memory a member", "KiB", perMember, 350}}},
 	}
+}
+
+func openvocs(more ...string) []string {
+	return append([]string{"mix", "-system", "openvocs", "-parallel", "2", "-opt", "role=bench,password=bench"}, more...)
 }
 
 // mixed is what loadtool says of a mix.
@@ -51,16 +61,20 @@ var (
 	ofCore    = func(r result) float64 { return 100 * r.ServerCores }
 )
 
-// loopUsers is how many users the server under test knows.
-const loopUsers = 1000
+const (
+	loopUsers = 1000   // that the server under test knows
+	loopsMade = 10_000 // that it knows
+	loopsUsed = 500    // in which the role bench may talk
+)
 
-// loops starts the server with users in a role that may talk in the loop bench.
+// loops starts the server with users in a role that may talk in the first loops:
+// bench, bench1 and so on, as the tool calls them.
 func (b *bench) loops(ctx context.Context) (*server, error) {
 	data, err := os.MkdirTemp(b.folder, "data")
 	if err != nil {
 		return nil, err
 	}
-	if err := seedLoop(ctx, "sqlite:"+filepath.Join(data, "switchboard.db")); err != nil {
+	if err := seedLoops(ctx, "sqlite:"+filepath.Join(data, "switchboard.db")); err != nil {
 		return nil, fmt.Errorf("making users: %w", err)
 	}
 	s, err := b.start(ctx, data, "dialects: {openvocs: {access: open}}\n")
@@ -70,8 +84,8 @@ func (b *bench) loops(ctx context.Context) (*server, error) {
 	return s, err
 }
 
-// seedLoop makes the loop and its users.
-func seedLoop(ctx context.Context, where string) error {
+// seedLoops makes loops and users.
+func seedLoops(ctx context.Context, where string) error {
 	s, err := sql.Open(ctx, where)
 	if err != nil {
 		return err
@@ -85,14 +99,23 @@ func seedLoop(ctx context.Context, where string) error {
 		if _, err := tx.CreateRealm(ctx, store.Realm{ID: "default", Name: "default"}); err != nil {
 			return err
 		}
-		if _, err := tx.CreateRoom(ctx, store.Room{Realm: "default", ID: "bench", Name: "bench", Media: store.MediaServer, Listening: store.ListeningMix}); err != nil {
-			return err
-		}
 		if _, err := tx.CreateRole(ctx, store.Role{Realm: "default", ID: "bench", Name: "bench"}); err != nil {
 			return err
 		}
-		if err := tx.SetPermission(ctx, store.Permission{Realm: "default", Role: "bench", Room: "bench", Access: store.AccessTalk}); err != nil {
-			return err
+		for n := range loopsMade {
+			id := "bench"
+			if n > 0 {
+				id += strconv.Itoa(n)
+			}
+			if _, err := tx.CreateRoom(ctx, store.Room{Realm: "default", ID: id, Name: id, Media: store.MediaServer, Listening: store.ListeningMix}); err != nil {
+				return err
+			}
+			if n >= loopsUsed {
+				continue
+			}
+			if err := tx.SetPermission(ctx, store.Permission{Realm: "default", Role: "bench", Room: id, Access: store.AccessTalk}); err != nil {
+				return err
+			}
 		}
 		for n := range loopUsers {
 			id := "user" + strconv.Itoa(n)

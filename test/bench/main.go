@@ -39,7 +39,8 @@ func main() {
 	flag.StringVar(&b.binary, "binary", "bin/switchboard", "the server")
 	flag.IntVar(&b.runs, "runs", 3, "repetitions; medians are printed")
 	flag.DurationVar(&b.window, "window", 8*time.Second, "measured time of each repetition")
-	flag.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the server, one for each row")
+	flag.StringVar(&b.profiles, "profiles", "", "folder for CPU profiles of the server, 12 s of each row")
+	flag.DurationVar(&b.after, "after", 0, "when in a row its profile begins, such as when all have joined")
 	only := flag.String("only", "", "rows whose name contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -57,6 +58,7 @@ type bench struct {
 	profiles string
 	runs     int
 	window   time.Duration
+	after    time.Duration
 }
 
 // result is what one line of loadtool says, as far as it is used here.
@@ -226,7 +228,7 @@ func (b *bench) measure(ctx context.Context, r row, profile bool) (got result, e
 		}
 		args = append(args, "-url", s.url, "-pids", strconv.Itoa(s.cmd.Process.Pid))
 		if profile && b.profiles != "" && s.pprof != "" {
-			ended := s.profile(ctx, filepath.Join(b.profiles, strings.NewReplacer(" ", "-", "→", "to", ",", "").Replace(r.name)+".pprof"))
+			ended := s.profile(ctx, b.after, filepath.Join(b.profiles, strings.NewReplacer(" ", "-", "→", "to", ",", "").Replace(r.name)+".pprof"))
 			defer func() { <-ended }()
 		}
 	}
@@ -264,12 +266,16 @@ func (s *server) stop() {
 }
 
 // profile takes a CPU profile while the row is measured.
-func (s *server) profile(ctx context.Context, file string) <-chan struct{} {
+func (s *server) profile(ctx context.Context, after time.Duration, file string) <-chan struct{} {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
+		ctx, cancel := context.WithTimeout(ctx, after+time.Minute)
 		defer cancel()
+		select {
+		case <-time.After(after):
+		case <-ctx.Done():
+		}
 		q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.pprof+"/debug/pprof/profile?seconds=12", nil)
 		if err != nil {
 			return

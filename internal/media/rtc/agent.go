@@ -14,17 +14,12 @@ import (
 	"switchboard/internal/media/rtc/port"
 )
 
-// Times of ICE.
-const (
-	// A peer that is not heard for disconnectedAfter may be gone; after
-	// failedAfter more it is.
-	disconnectedAfter = 5 * time.Second
-	failedAfter       = 15 * time.Second
-	// checkEvery is how often pairs without an answer are checked again.
-	checkEvery = 200 * time.Millisecond
-)
+// checkEvery is how often pairs without an answer are checked again.
+const checkEvery = 200 * time.Millisecond
 
-// newAgent makes the ICE agent of a transport, a full one.
+// newAgent makes the ICE agent of a transport, a full one. It finds a way to the
+// peer. From then on it only sleeps: whether the peer is still there is the
+// endpoint's and the watch's affair.
 //
 // The agent has one local candidate a family, whatever the number of addresses
 // and also for TCP: to it, everything arrives at one place, from addresses that
@@ -49,8 +44,9 @@ func newAgent(e *Engine, mux *agentMux, name, password string) (*ice.Agent, erro
 		ice.WithMulticastDNSHostName("unused.local"),
 		ice.WithDisableActiveTCP(),
 		ice.WithIncludeLoopback(),
-		ice.WithDisconnectedTimeout(disconnectedAfter),
-		ice.WithFailedTimeout(failedAfter),
+		ice.WithDisconnectedTimeout(0),
+		ice.WithFailedTimeout(0),
+		ice.WithKeepaliveInterval(0),
 		ice.WithCheckInterval(checkEvery),
 		ice.WithLoggerFactory(e.pion),
 	)

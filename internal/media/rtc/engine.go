@@ -83,6 +83,7 @@ type Engine struct {
 	plane       *forward.Plane
 	desk        *desk.Desk
 	port        *port.Port
+	watch       *watch
 	hosts       *hosts
 	relay       *relay   // nil if there is none
 	files       *os.Root // nil if nothing is played
@@ -137,6 +138,7 @@ func New(o Options, sink media.Sink) (*Engine, error) {
 	}); err != nil {
 		return nil, errors.Join(fmt.Errorf("start media: %w", err), e.Close())
 	}
+	e.watch = newWatch()
 	e.hosts = newHosts(e.port, o.PublicAddresses, o.AppendPublic)
 	if o.Relay != nil {
 		if e.relay, err = newRelay(*o.Relay, e.hosts, e.pion); err != nil {
@@ -213,11 +215,14 @@ func (e *Engine) Close() error {
 		wg.Go(func() { _ = t.Close() })
 	}
 	wg.Wait()
+	if e.watch != nil { // else it did not start
+		e.watch.close()
+	}
 	var err error
 	if e.relay != nil {
 		err = e.relay.close()
 	}
-	if e.port != nil { // else it did not start
+	if e.port != nil {
 		err = errors.Join(err, e.port.Close())
 	}
 	if e.desk != nil {

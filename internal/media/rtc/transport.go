@@ -47,6 +47,8 @@ type Transport struct {
 	peer     *identity       // from the latest offer answered; guarded by mu
 	waiting  []ice.Candidate // until the first offer; guarded by mu
 	taken    int             // candidates since the latest description; guarded by mu
+	controls bool            // our side of ICE, set with the first answer; guarded by mu
+	since    time.Time       // when ICE last began; guarded by mu
 	secure   *dtls.Conn      // while there is one; guarded by mu
 	state    string          // as in media.Stats; guarded by mu
 	data     channels
@@ -258,7 +260,6 @@ func (t *Transport) start(o *jsep.Description) error {
 func (t *Transport) begin(agent *ice.Agent, o *jsep.Description) error {
 	if err := errors.Join(
 		agent.OnCandidate(func(ice.Candidate) {}), // ours are written by hosts
-		agent.OnConnectionStateChange(t.iceChanged),
 		agent.OnSelectedCandidatePairChange(t.pairSelected),
 	); err != nil {
 		return err
@@ -271,7 +272,8 @@ func (t *Transport) begin(agent *ice.Agent, o *jsep.Description) error {
 			return err
 		}
 	}
-	if o.Lite || t.offers {
+	t.controls, t.since = o.Lite || t.offers, time.Now()
+	if t.controls {
 		if _, err := agent.StartDial(o.Ufrag, o.Pwd); err != nil {
 			return err
 		}
@@ -279,6 +281,7 @@ func (t *Transport) begin(agent *ice.Agent, o *jsep.Description) error {
 		return err
 	}
 	t.wg.Go(t.run)
+	t.engine.watch.add(t, askAgain)
 	return nil
 }
 
@@ -287,7 +290,7 @@ func (t *Transport) begin(agent *ice.Agent, o *jsep.Description) error {
 func (t *Transport) restart(o *jsep.Description) error {
 	t.mu.Lock()
 	endpoint, agent := t.endpoint, t.agent
-	t.taken = 0
+	t.taken, t.since = 0, time.Now()
 	t.mu.Unlock()
 	if err := endpoint.Rename(t.name, t.password); err != nil {
 		return err
@@ -379,20 +382,8 @@ func (t *Transport) pairSelected(_, peer ice.Candidate) {
 		return
 	}
 	t.plane.SetPath(path)
+	t.settle(endpoint)
 	t.chosen.Do(func() { close(t.selected) })
-}
-
-// iceChanged is called by the agent, in order.
-func (t *Transport) iceChanged(s ice.ConnectionState) {
-	if s != ice.ConnectionStateFailed {
-		return
-	}
-	select {
-	case <-t.selected:
-		t.fail("the connection to the peer was lost")
-	default:
-		t.fail("no way to the peer was found")
-	}
 }
 
 // fail ends the connection, but not yet the transport, and says so once.
@@ -434,16 +425,20 @@ func (t *Transport) RequestKeyframe() { t.plane.RequestKeyframe() }
 func (t *Transport) Stats() media.Stats {
 	s := t.plane.Stats()
 	t.mu.Lock()
-	agent := t.agent
+	agent, endpoint := t.agent, t.endpoint
 	s.State = t.state
 	t.mu.Unlock()
-	if agent != nil && s.RoundTrip == 0 {
+	if agent == nil || s.RoundTrip > 0 {
+		return s
+	}
+	consent, _ := endpoint.Consent()
+	if s.RoundTrip = consent.RoundTrip; s.RoundTrip == 0 {
 		s.RoundTrip = roundTrip(agent)
 	}
 	return s
 }
 
-// roundTrip returns what ICE measured, 0 if nothing yet.
+// roundTrip returns what ICE measured before it chose, 0 if nothing.
 func roundTrip(agent *ice.Agent) time.Duration {
 	pair, ok := agent.GetSelectedCandidatePairStats()
 	if !ok {

@@ -11,6 +11,9 @@ const (
 	reportInterval      = 1_000_000_000
 	transportCCInterval = 100_000_000
 	expireInterval      = 250_000_000
+	// restAfter is after how long without media a transport is tended only as often as
+	// it reports.
+	restAfter = 2_000_000_000
 )
 
 // due is when the regular feedback of a transport comes next.
@@ -19,8 +22,11 @@ type due struct {
 }
 
 // tend does what time demands of a transport that has tracks: the plane's clock
-// calls it every [tick].
+// calls it every [tick]. Most people are silent most of the time.
 func (t *Transport) tend(now int64) {
+	if now < t.rests.Load() {
+		return
+	}
 	in := &t.in
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -60,6 +66,9 @@ func (t *Transport) tend(now int64) {
 		packets = append(packets, in.transportCC.BuildFeedbackPacket()...)
 	}
 	t.report(packets...)
+	if now-in.heard > restAfter {
+		t.rests.Store(now + reportInterval)
+	}
 }
 
 // sequence is the sequence number of a recent index.

@@ -32,6 +32,42 @@ func (s *said) heard() []string {
 	return append([]string(nil), s.all...)
 }
 
+// Who was silent for long is not looked after meanwhile, and is at once when they
+// speak.
+func TestLongSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heard said
+		plane := newPlane(t, Options{Notify: &heard})
+		defer plane.Close()
+		pub := newPeer(t, plane, TransportOptions{ID: "p"}, sendsAudio("a")).connect(Path{Write: func([]byte) error { return nil }})
+		s := source{ssrc: 11, kind: 111}
+		for range 3 {
+			for range 3 {
+				p := s.voice()
+				if err := p.SetExtension(1, []byte{0x80 | 10}); err != nil {
+					t.Fatal(err)
+				}
+				pub.send(p)
+				time.Sleep(20 * time.Millisecond)
+			}
+			if pub.rests.Load() != 0 {
+				t.Error("rests while it is heard")
+			}
+			time.Sleep(400 * time.Millisecond) // until its end is noticed, in time
+			if all := heard.heard(); len(all) == 0 || all[len(all)-1] != "p a is quiet" {
+				t.Errorf("heard %v", all)
+			}
+			time.Sleep(10 * time.Second)
+			if pub.rests.Load() < plane.Now() {
+				t.Error("is looked after all the time")
+			}
+		}
+		if n := len(heard.heard()); n != 6 {
+			t.Errorf("%d changes, want three times two", n)
+		}
+	})
+}
+
 // Somebody talks after three loud packets, goes on over short pauses, and stops
 // when it was quiet for 300 ms, also if nothing comes any more.
 func TestTalking(t *testing.T) {

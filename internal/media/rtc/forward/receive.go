@@ -29,6 +29,7 @@ type ingress struct {
 	transportCC *twcc.Recorder // nil if not negotiated; guarded by mu
 	wall        clockOffset    // of the peer's reports; guarded by mu
 	due         due            // guarded by mu
+	heard       int64          // last media; guarded by mu
 }
 
 // agreement is what a description says about packets. It is not changed.
@@ -82,6 +83,10 @@ func (t *Transport) Receive(datagram []byte, at int64) {
 		return
 	}
 	if t.remember(s, at) {
+		in.heard = at
+		if t.rests.Load() != 0 {
+			t.rests.Store(0)
+		}
 		t.readMedia(s, datagram[:n+len(payload)], n, at)
 	}
 }

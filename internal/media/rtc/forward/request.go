@@ -59,7 +59,10 @@ func (r *keyframeRequest) due(now int64, idle bool) bool {
 
 // askKeyframe asks the publisher for a key frame, or notes that one is wanted.
 // Any goroutine may call it; it does not wait.
-func (tr *track) askKeyframe(now int64) { tr.askIf(now, false) }
+func (tr *track) askKeyframe(now int64) {
+	tr.askIf(now, false)
+	tr.owner.rests.Store(0) // it may have to be repeated
+}
 
 // repeatKeyframe asks for the key frame that is still wanted.
 func (tr *track) repeatKeyframe(now int64) { tr.askIf(now, true) }

@@ -35,6 +35,7 @@ type Transport struct {
 	reporter               atomic.Uint32 // SSRC our feedback comes from
 	roundTrip              atomic.Int64  // nanoseconds, 0 unknown
 	nacks                  atomic.Int32  // orders waiting for the worker
+	rests                  atomic.Int64  // plane time until which there is nothing to tend; 0: it does not
 	videoKbps              atomic.Int64  // what the peer is told to send at most; 0 sets no bound
 }
 

@@ -34,6 +34,7 @@ type Endpoint struct {
 	mu      sync.Mutex
 	remotes []remote // of the peer, the latest last; guarded by mu
 	chosen  remote   // where the peer is; guarded by mu
+	settled *settled // nil while ICE has not chosen, or begins anew; guarded by mu
 	closed  bool     // guarded by mu
 }
 
@@ -84,6 +85,9 @@ func (e *Endpoint) Rename(name, password string) error {
 	delete(p.names, e.name)
 	e.name, e.password = name, password
 	p.names[name] = e
+	e.mu.Lock()
+	e.settled = nil
+	e.mu.Unlock()
 	return nil
 }
 
@@ -98,7 +102,7 @@ func (e *Endpoint) Close() {
 	p.mu.Unlock()
 	e.mu.Lock()
 	remotes := e.remotes
-	e.remotes, e.chosen, e.closed = nil, remote{}, true
+	e.remotes, e.chosen, e.settled, e.closed = nil, remote{}, nil, true
 	e.mu.Unlock()
 	for _, r := range remotes {
 		e.drop(r)
@@ -188,7 +192,7 @@ func (e *Endpoint) Select(a netip.AddrPort) (forward.Path, bool) {
 		e.mu.Unlock()
 		return forward.Path{}, false
 	}
-	e.chosen = r
+	e.chosen, e.settled = r, nil
 	e.mu.Unlock()
 	if r.stream != nil {
 		return forward.Path{Write: r.stream.write}, true

@@ -31,21 +31,27 @@ func readSTUN(b []byte) (kind uint16, t transaction, ok bool) {
 	return binary.BigEndian.Uint16(b), transaction(b[8:stunHeader]), true
 }
 
-// receiver returns the receiver's half of the USERNAME in a well-formed
-// message, nil if there is none (RFC 8445 section 7.2.2).
-func receiver(b []byte) []byte {
+// attribute returns the value of an attribute in a well-formed message, nil if
+// there is none.
+func attribute(b []byte, wanted uint16) []byte {
 	for b = b[stunHeader:]; len(b) >= 4; {
 		kind, n := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
 		if 4+n > len(b) {
 			return nil
 		}
-		if kind == usernameKind {
-			name, _, _ := bytes.Cut(b[4:4+n], []byte{':'})
-			return name
+		if kind == wanted {
+			return b[4 : 4+n]
 		}
 		b = b[min(len(b), 4+(n+3)&^3):]
 	}
 	return nil
+}
+
+// receiver returns the receiver's half of the USERNAME in a well-formed
+// message, nil if there is none (RFC 8445 section 7.2.2).
+func receiver(b []byte) []byte {
+	name, _, _ := bytes.Cut(attribute(b, usernameKind), []byte{':'})
+	return name
 }
 
 // signed tells whether a message was made by somebody who knows the password.
@@ -56,7 +62,8 @@ func signed(b []byte, password string) bool {
 
 // takeSTUN gives a message to the endpoint it is for: a request by the name in
 // it, a response by the request it answers. The sender of a request becomes
-// known to the endpoint if the request is signed.
+// known to the endpoint if the request is signed. Once the endpoint has settled
+// there is mostly nothing left for its owner to read.
 func (p *Port) takeSTUN(b []byte, from remote) {
 	kind, t, ok := readSTUN(b)
 	if !ok {
@@ -65,13 +72,15 @@ func (p *Port) takeSTUN(b []byte, from remote) {
 	switch kind {
 	case bindingRequest:
 		e, password := p.named(receiver(b))
-		if e == nil || !e.knows(from) && !(from.stream == nil && signed(b, password) && e.learn(from)) {
+		switch {
+		case e != nil && e.answer(b, t, from, password):
+		case e == nil || !e.knows(from) && !(from.stream == nil && signed(b, password) && e.learn(from)):
 			p.stats.refused.Add(1)
-			return
+		default:
+			e.stun(from.addr.Addr().Is6()).push(b, from.addr)
 		}
-		e.stun(from.addr.Addr().Is6()).push(b, from.addr)
 	case bindingSuccess, bindingError:
-		if e := p.checks.take(t); e != nil {
+		if e := p.checks.take(t); e != nil && !e.consents(b, kind, t, from) {
 			e.stun(from.addr.Addr().Is6()).push(b, from.addr)
 		}
 	}
