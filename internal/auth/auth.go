@@ -16,8 +16,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -103,9 +105,12 @@ const (
 	auditTime = 5 * time.Second
 )
 
-// Run removes what has expired from the store, until ctx ends. It returns nil
-// then. App runs it once.
+// Run removes what has expired from the store, and gives back what memory hashes
+// took, until ctx ends. It returns nil then. App runs it once.
 func (g *Gate) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { g.Hasher.giveBack(ctx, debug.FreeOSMemory) })
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {

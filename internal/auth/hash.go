@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -42,7 +43,8 @@ type Hasher struct {
 	cost    Cost          // set once
 	slots   chan struct{} // holds one for each hash being computed
 	waiting atomic.Int64
-	most    int64 // waiting
+	most    int64         // waiting
+	left    chan struct{} // holds one when hashes have left memory behind
 }
 
 // NewHasher makes a Hasher that computes so many hashes at once; 0 means one for
@@ -51,7 +53,7 @@ func NewHasher(cost Cost, atOnce int) *Hasher {
 	if atOnce <= 0 {
 		atOnce = max(1, runtime.GOMAXPROCS(0)/2)
 	}
-	return &Hasher{cost: cost, slots: make(chan struct{}, atOnce), most: int64(atOnce) * 512}
+	return &Hasher{cost: cost, slots: make(chan struct{}, atOnce), most: int64(atOnce) * 512, left: make(chan struct{}, 1)}
 }
 
 // Hash returns the password's encoded hash, as the store keeps it: the PHC
@@ -119,9 +121,45 @@ func (h *Hasher) enter(ctx context.Context) (release func(), err error) {
 	}
 	select {
 	case h.slots <- struct{}{}:
-		return func() { <-h.slots }, nil
+		return h.leave, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
+	}
+}
+
+func (h *Hasher) leave() {
+	<-h.slots
+	select {
+	case h.left <- struct{}{}:
+	default:
+	}
+}
+
+// When the memory of hashes is given back: this long after the last of them, and
+// not more often than that. A collection costs as much as the whole heap.
+const (
+	givenBackAfter = 5 * time.Second
+	givenBackEvery = time.Minute
+)
+
+// giveBack calls free when hashes have been computed and no more come, until ctx
+// ends. Each takes a hundred times what one who is logged in takes later, and
+// the heap would stay that large for minutes.
+func (h *Hasher) giveBack(ctx context.Context, free func()) {
+	timer := time.NewTimer(givenBackEvery)
+	timer.Stop()
+	defer timer.Stop()
+	var next time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.left:
+			timer.Reset(max(givenBackAfter, time.Until(next)))
+		case <-timer.C:
+			free()
+			next = time.Now().Add(givenBackEvery)
+		}
 	}
 }
 

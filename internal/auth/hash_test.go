@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -300,6 +301,40 @@ func FuzzStoredHash(f *testing.F) {
 			if err != nil || again != encoded {
 				t.Errorf("%q reads as %q, %v", encoded, again, err)
 			}
+		}
+	})
+}
+
+// TestMemoryIsGivenBack: after a storm of logins, once; during it, not; and soon
+// after, not again.
+func TestMemoryIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := NewHasher(cheap(), 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		began, freed := time.Now(), make(chan time.Duration, 10)
+		var wg sync.WaitGroup
+		wg.Go(func() { h.giveBack(ctx, func() { freed <- time.Since(began).Round(time.Second) }) })
+		login := func() {
+			if _, err := h.Hash(ctx, "secret"); err != nil {
+				t.Error(err)
+			}
+		}
+		for range 20 { // one a second
+			login()
+			time.Sleep(time.Second)
+		}
+		time.Sleep(20 * time.Second)
+		login() // at 40
+		time.Sleep(10 * time.Minute)
+		cancel()
+		wg.Wait()
+		close(freed)
+		var all []time.Duration
+		for at := range freed {
+			all = append(all, at)
+		}
+		if want := []time.Duration{24 * time.Second, 84 * time.Second}; !slices.Equal(all, want) {
+			t.Errorf("given back at %v, want %v", all, want)
 		}
 	})
 }
