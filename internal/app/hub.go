@@ -42,6 +42,8 @@ func limits(c *config.Limits) core.Limits {
 	l.DirectoriesPerSession = c.DirectoriesPerSession
 	l.ListingsPerRoom = c.ListingsPerRoom
 	l.CallsPerSession = c.CallsPerSession
+	l.ClaimsPerSession = c.ClaimsPerSession
+	l.TopicsPerSession = c.TopicsPerSession
 	l.NameBytes = int(c.NameBytes)
 	l.StatusBytes = int(c.StatusBytes)
 	l.StatusBytesPerSession = int(c.StatusBytesPerSession)

@@ -464,6 +464,12 @@ type Limits struct {
 	// Calls and invitations of one session that are open, made and received. More:
 	// `Unavailable`, "too many calls at once".
 	CallsPerSession int `yaml:"calls_per_session"`
+	// Names by which others find what one session has, such as its media sessions
+	// in `nkmedia`. More: `Unavailable`, "too many names claimed".
+	ClaimsPerSession int `yaml:"claims_per_session"`
+	// Topics that one session may follow, such as subscriptions in `nkmedia`. More:
+	// `Unavailable`, "too many topics followed".
+	TopicsPerSession int `yaml:"topics_per_session"`
 	// Length of a name of a user, a room or a stream, in bytes of UTF-8. Longer:
 	// `Invalid`, "names can have at most … bytes".
 	NameBytes Size `yaml:"name_bytes"`

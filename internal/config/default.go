@@ -94,6 +94,8 @@ func defaultLimits() Limits {
 		DirectoriesPerSession:      200,
 		ListingsPerRoom:            32,
 		CallsPerSession:            100,
+		ClaimsPerSession:           2000,
+		TopicsPerSession:           4000,
 		NameBytes:                  256,
 		StatusBytes:                64 << 10,
 		StatusBytesPerSession:      1 << 20,

@@ -16,6 +16,9 @@ type calls struct {
 	invited map[string]*invitation
 	byID    map[core.CallID]string
 	lost    []string // invitations that are over, so that a late answer is told so
+	// byCommand: the client has answered an invitation by commands, as the first
+	// servers wanted it.
+	byCommand bool
 }
 
 func newCalls() calls {
@@ -370,9 +373,13 @@ func (c *conversation) hangup(k *call, why *fault) {
 // published page says it by events instead, with the same effect (dossier 4.1).
 func callCommand(what string) func(*conversation, *request, values) {
 	return func(c *conversation, q *request, v values) {
+		invited := c.calls.invited[v.text("call_id")] != nil
 		if f := c.callSays(v.text("call_id"), what, v); f != nil {
 			c.fail(q, f)
 			return
+		}
+		if invited && what != "hangup" {
+			c.calls.byCommand = true
 		}
 		c.reply(q, nil)
 	}

@@ -49,6 +49,9 @@ func (c *conversation) perform(q *request) {
 		c.fail(q, f)
 		return
 	}
+	if q.origin == nil {
+		q.ignored, _ = v[ignored].([]string)
+	}
 	cmd.run(c, q, v)
 }
 

@@ -215,6 +215,7 @@ func (c *conversation) reply(q *request, data any) {
 		data = nil
 	}
 	c.write(encode(okReply{"ok", data, q.tid}))
+	c.tellIgnored(q)
 }
 
 // fail says that a request did not succeed.
@@ -228,6 +229,17 @@ func (c *conversation) fail(q *request, f *fault) {
 		return
 	}
 	c.write(encode(errorReply{"error", f.wire(c.generation), q.tid}))
+	c.tellIgnored(q)
+}
+
+// tellIgnored tells which members of a command were not understood, to clients
+// whose servers did so (dossier 1.7).
+func (c *conversation) tellIgnored(q *request) {
+	if len(q.ignored) == 0 || c.generation == G1 {
+		return
+	}
+	c.hear(event{Class: coreClass, Subclass: "session_event", Type: "unrecognized_fields", ObjID: c.self(),
+		Body: encode(object{"class": q.class, "subclass": q.sub, "cmd": q.cmd, "fields": q.ignored})})
 }
 
 // ack tells that the reply to a request will take a while.

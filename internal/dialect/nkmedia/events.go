@@ -28,7 +28,7 @@ func eventCommands() map[string]command {
 		[]field{objectField("body")})
 	send := command{fields: join(must(textField("class")), fieldsOf(textForm, "subclass", "type", "obj_id", "service"),
 		fieldsOf(boolForm, "broadcast"), []field{objectField("body")}), run: (*conversation).sendEvent}
-	told := command{fields: nil, open: false, run: (*conversation).eventFromClient}
+	told := command{fields: toldFields(), run: (*conversation).eventFromClient}
 	return map[string]command{
 		"core/event/subscribe":         {fields: selectors, run: (*conversation).subscribeTo},
 		"core/event/unsubscribe":       {fields: selectors, run: (*conversation).unsubscribeFrom},
@@ -321,6 +321,27 @@ func (c *conversation) sayEvent(e event) {
 	c.writeEvent(eventPrefix(encode(e)))
 }
 
+// hear says an event to this client, if it wants to hear of it.
+func (c *conversation) hear(e event) {
+	var bodies []json.RawMessage
+	wanted := false
+	for _, topic := range c.topics(&e, c.scope(e.Class)) {
+		if s := c.followed[topic]; s != nil {
+			wanted = true
+			if s.body != nil {
+				bodies = append(bodies, s.body)
+			}
+		}
+	}
+	switch {
+	case !wanted:
+	case bodies != nil:
+		c.writeMerged(encode(e), bodies)
+	default:
+		c.sayEvent(e)
+	}
+}
+
 // eventFromClient takes an event that a client sends as a request: the
 // published way to answer calls. It is looked at before it is replied to, so that
 // the reply can say what is wrong (dossier 4.4).
@@ -332,8 +353,13 @@ func (c *conversation) eventFromClient(q *request, _ values) {
 	c.reply(q, nil)
 }
 
+// toldFields are those of an event.
+func toldFields() []field {
+	return join(must(textField("class")), fieldsOf(textForm, "subclass", "type", "obj_id", "service"), []field{objectField("body")})
+}
+
 func (c *conversation) clientEvent(data json.RawMessage) *fault {
-	v, f := check(join(must(textField("class")), fieldsOf(textForm, "subclass", "type", "obj_id"), []field{objectField("body")}), data)
+	v, f := check(toldFields(), data)
 	if f != nil {
 		return f
 	}

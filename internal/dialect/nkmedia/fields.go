@@ -38,9 +38,9 @@ type field struct {
 // int, bool, values, or json.RawMessage.
 type values map[string]any
 
-// check reads the data of a command. Unknown members are ignored. Every member
-// that is there is looked at first, in the order of the alphabet; then what is
-// missing is named in the order of the fields.
+// check reads the data of a command. Unknown members are ignored, but named.
+// Every member that is there is looked at first, in the order of the alphabet;
+// then what is missing is named in the order of the fields.
 func check(fields []field, data json.RawMessage) (values, *fault) {
 	raw := map[string]json.RawMessage{}
 	if data != nil && (data[0] != '{' || json.Unmarshal(data, &raw) != nil) {
@@ -72,7 +72,13 @@ func (v values) read(fields []field, raw map[string]json.RawMessage, path string
 	sort.Strings(names)
 	for _, name := range names {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name || slices.Contains(f.also, name) })
-		if i < 0 || len(raw[name]) == 0 {
+		if i < 0 {
+			if path == "" {
+				v.ignore(name)
+			}
+			continue
+		}
+		if len(raw[name]) == 0 {
 			continue
 		}
 		value, inner := fields[i].value(raw[name], path+name)
@@ -128,8 +134,21 @@ func (f *field) value(raw json.RawMessage, path string) (value any, bad string) 
 	return value, ""
 }
 
-// whole is where checked objects keep how they came, unknown members included.
-const whole = ""
+// Names that no field has. Checked objects keep under whole how they came,
+// unknown members included; the data of a command keeps under ignored the names
+// of its unknown members.
+const (
+	whole   = ""
+	ignored = "?"
+)
+
+const mostIgnored = 32 // names that are kept
+
+func (v values) ignore(name string) {
+	if names, _ := v[ignored].([]string); len(names) < mostIgnored {
+		v[ignored] = append(names, shorten(name))
+	}
+}
 
 func asWord(raw json.RawMessage) (s string, ok bool) {
 	return s, raw[0] == '"' && json.Unmarshal(raw, &s) == nil

@@ -94,10 +94,16 @@ func (c *conversation) forgetInvitation(i *invitation) {
 }
 
 // invitationOver tells the client that a call is over for it, whether it wants
-// to hear of it or not (dossier 4.2).
+// to hear of it or not (dossier 4.2). Clients that answer by commands know no
+// such event while they ring: they are asked to hang up.
 func (c *conversation) invitationOver(i *invitation, why *fault) {
 	c.forgetInvitation(i)
-	c.tellCallee(i, "hangup", ending(c.generation, why))
+	body := ending(c.generation, why)
+	c.tellCallee(i, "hangup", body)
+	if c.generation == G1 && c.calls.byCommand && !i.accepted {
+		body["call_id"] = i.said.CallID
+		c.ask(serverRequest{Class: mediaClass, Subclass: "call", Cmd: "hangup", Data: body}, nil)
+	}
 }
 
 // tellCallee says an event of a call to one who is in it without having made it.

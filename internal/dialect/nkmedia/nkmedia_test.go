@@ -24,12 +24,13 @@ func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript. Its settings are generation, control,
 // unit (of bitrates), music (of parked sessions), strict, ping, idle, grace and
-// rooms (times), and limits: transports, calls.
+// rooms (times), and limits: transports, calls, claims, topics.
 // Without ping nobody is pinged.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
 	limits := core.DefaultLimits()
-	for name, limit := range map[string]*int{"transports": &limits.TransportsPerSession, "calls": &limits.CallsPerSession} {
+	for name, limit := range map[string]*int{"transports": &limits.TransportsPerSession, "calls": &limits.CallsPerSession,
+		"claims": &limits.ClaimsPerSession, "topics": &limits.TopicsPerSession} {
 		if text := settings[name]; text != "" {
 			n, err := strconv.Atoi(text)
 			if err != nil {

@@ -161,24 +161,7 @@ func (c *conversation) third() bool { return c.generation == G3 || c.generation 
 // roomHappened tells the client what happened to a room, if it wants to hear
 // it.
 func (c *conversation) roomHappened(name, typ string, body any) {
-	e := event{Class: mediaClass, Subclass: "room", Type: typ, ObjID: name, Body: encode(body)}
-	var bodies []json.RawMessage
-	wanted := false
-	for _, topic := range c.topics(&e, c.scope(mediaClass)) {
-		if s := c.followed[topic]; s != nil {
-			wanted = true
-			if s.body != nil {
-				bodies = append(bodies, s.body)
-			}
-		}
-	}
-	switch {
-	case !wanted:
-	case bodies != nil:
-		c.writeMerged(encode(e), bodies)
-	default:
-		c.sayEvent(e)
-	}
+	c.hear(event{Class: mediaClass, Subclass: "room", Type: typ, ObjID: name, Body: encode(body)})
 }
 
 // roomEvent is what the core tells of a room.

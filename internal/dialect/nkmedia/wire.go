@@ -24,6 +24,7 @@ type request struct {
 	tid             json.RawMessage // to be echoed
 	origin          *origin         // who sent it by way of another connection; nil: the client
 	over            bool            // it was replied to
+	ignored         []string        // members that the command does not know
 }
 
 // reply is what a client says to a request of the server's.
