@@ -188,6 +188,7 @@ func (c *conversation) status(s *session, third, fourth object) {
 
 // talking tells that somebody's voice began or ended, to clients that know it.
 func (c *conversation) talking(f core.TalkingChanged) {
+	c.memberTalks(f)
 	if c.generation != G4 {
 		return
 	}

@@ -175,12 +175,20 @@ func (c *conversation) roomInfo(q *request, v values) {
 	c.reply(q, o)
 }
 
+// roomStatus tells who is speaking.
 func (c *conversation) roomStatus(q *request, v values) {
-	if _, _, f := c.look(v.text("room_id")); f != nil {
+	info, _, f := c.look(v.text("room_id"))
+	if f != nil {
 		c.fail(q, f)
 		return
 	}
-	c.reply(q, nil)
+	talking := []string{}
+	for _, p := range info.Participants {
+		if m, ok := memberOf(p); ok && p.Talking {
+			talking = append(talking, m.session)
+		}
+	}
+	c.reply(q, object{"talking": talking})
 }
 
 // sendMessage adds to the log of a room, which keeps the latest.

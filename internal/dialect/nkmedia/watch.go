@@ -235,6 +235,14 @@ func (c *conversation) memberHappened(room core.RoomID, m member, what string) {
 	c.roomHappened(room.Name(), what+"_"+m.role, body)
 }
 
+// memberTalks tells that a member began or stopped speaking, to clients of the
+// generations in which rooms had a status (dossier 3.12).
+func (c *conversation) memberTalks(f core.TalkingChanged) {
+	if m, ok := memberOf(f.Who); ok && c.rooms[f.Room] != nil && c.third() {
+		c.roomHappened(f.Room.Name(), "status", object{"class": "talking", "session_id": m.session, "talking": f.Talking})
+	}
+}
+
 // places tells whether a participant is one of the client's sessions.
 func (c *conversation) places(room core.RoomID, id core.ParticipantID) bool {
 	for s := range c.media.inRoom[room] {
