@@ -34,7 +34,7 @@ window.client = (() => {
   function happened(event) {
     log.push([event.subclass, event.type, event.obj_id, event.body?.reason].filter(Boolean).join(" "));
     const session = Object.values(sessions).find((s) => s.id === event.obj_id);
-    if (event.subclass === "session" && event.type === "answer") {
+    if (session && event.type === "answer") {
       session.peer.setRemoteDescription({ type: "answer", sdp: event.body.answer.sdp });
     }
   }
@@ -121,6 +121,15 @@ window.client = (() => {
 
     async call(name, user) {
       return (await request("media", "call", "start", { type: "user", user, session_id: sessions[name].id })).call_id;
+    },
+
+    // dial has the server carry the call: the session is answered when somebody has accepted.
+    async dial(name, callee) {
+      const session = connection(name, true);
+      await session.peer.setLocalDescription(await session.peer.createOffer());
+      const offer = { sdp: session.peer.localDescription.sdp, caller_name: name };
+      session.id = (await request("media", "call", "create", { callee, offer })).call_id;
+      return session.id;
     },
 
     // accept answers the invitation as the published page has it: by an event.

@@ -108,6 +108,31 @@ func TestDrivenCall(t *testing.T) {
 	}
 }
 
+// TestDrivenServedCall rings somebody by the later generations' command, which has the server make the sessions of both.
+func TestDrivenServedCall(t *testing.T) {
+	page := servePage(t, "driven", "nkmedia.js")
+	server, browser := startServer(t), startBrowser(t)
+	ana, bea := openDriven(t, browser, page, server, "flight", "red", 500), openDriven(t, browser, page, server, "capcom", "blue", 820)
+	call := must[string](ana.tab, `client.dial("Ana", "capcom")`)
+	bea.until("to be called", `client.invitation() !== null`)
+	if from := must[string](bea.tab, `client.accept("Bea")`); from != "Ana" {
+		t.Errorf("the call is from %q", from)
+	}
+	ana.until("to be answered", fmt.Sprintf("client.told(%s)", quote("call answer "+call)))
+	ana.speaks(true)
+	bea.speaks(true)
+	ana.catches(bea)
+	bea.catches(ana)
+	ana.hearsNothingOf(ana.operator)
+	ana.shows("Ana", "blue")
+	bea.shows("Bea", "red")
+	must[bool](bea.tab, fmt.Sprintf("client.hangup(%s)", quote(call)))
+	for _, who := range []driven{ana, bea} {
+		who.until("to be told", fmt.Sprintf("client.told(%s)", quote("call hangup "+call)))
+		who.once()
+	}
+}
+
 // TestDrivenListeners has one page listen with three sessions, which pass from one publisher to another.
 func TestDrivenListeners(t *testing.T) {
 	page := servePage(t, "driven", "nkmedia.js")

@@ -22,7 +22,7 @@ func (c *conversation) answer(q *request, s *session, sdp string, announced bool
 		c.reply(q, nil)
 		c.wasAnswered(s, described(sdp, false, nil), announced)
 		return nil
-	case s.far == nil && s.held != "": // a proxy whose other half is another session
+	case s.invitation != nil, s.far == nil && s.held != "": // to be accepted with the call; a proxy whose other half is another session
 		return faultOf("invalid_operation")
 	}
 	l := s.main

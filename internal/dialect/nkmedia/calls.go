@@ -37,6 +37,8 @@ type call struct {
 	session  *session
 	callee   string
 	answered core.SessionID // by whom; empty: not yet
+	served   bool           // the server carries its media
+	room     core.RoomID    // where it does
 }
 
 // longestRing is the most that a call may ring (dossier 4.2).
@@ -45,8 +47,9 @@ const longestRing = 180 * time.Second
 func callCommands() map[string]command {
 	start := command{run: (*conversation).startCall, fields: join(
 		[]field{wordField("type", typeWords()...), descriptionField("offer"), intField("ring_time", 1, 0), objectField("events_body"),
+			wordField("backend", callBackends...), wordField("sdp_type", "webrtc", "rtp"),
 			objectField("event_body"), objectField("meta"), {name: "caller", form: anyForm}, intField("trickle_ice_timeout", 100, 30000)},
-		fieldsOf(textForm, "session_id", "user", "session", "url", "user_id", "dest", "callee", "callee_id", "call_id", "backend", "sdp_type"),
+		fieldsOf(textForm, "session_id", "user", "session", "url", "user_id", "dest", "callee", "callee_id", "call_id"),
 		fieldsOf(boolForm, "subscribe", "no_offer_trickle_ice", "no_answer_trickle_ice"))}
 	about := must(textField("call_id"))
 	ringing := command{fields: join(about, []field{descriptionField("answer"), {name: "callee", form: anyForm}}), run: callCommand("ringing")}
@@ -84,6 +87,8 @@ type invite struct {
 	Offer  json.RawMessage `json:"offer,omitempty"`
 	Meta   json.RawMessage `json:"meta,omitempty"`
 	Caller json.RawMessage `json:"caller,omitempty"`
+	// SessionID is of the session that the server has made for who is invited.
+	SessionID string `json:"session_id,omitempty"`
 }
 
 // target reads whom a call is for: each type has a field of its own, later ones
@@ -128,17 +133,35 @@ func (c *conversation) startCall(q *request, v values) {
 	} else {
 		r.ToUser, body.User = k.callee, k.callee
 	}
+	place := func(served *servedCall) *fault {
+		r.Body = encode(ring{body, served})
+		return c.place(q, k, r, v)
+	}
+	if k.served {
+		f = c.serveCall(q, k, v, place)
+	} else {
+		f = place(nil)
+	}
+	if f != nil {
+		c.fail(q, f)
+	}
+}
+
+// place makes the call, whose events the client is told from then on.
+func (c *conversation) place(q *request, k *call, r core.CallRequest, v values) (f *fault) {
+	if c.calls.made[k.wire] != nil { // since the caller's offer came
+		return faultOf("duplicated_session_id")
+	}
 	if v.flag("subscribe", true) {
 		f = c.subscribe(subscription{class: mediaClass, sub: "call", typ: anything, id: k.wire, body: v.raw("events_body", "event_body"), once: true})
 	}
 	if f == nil {
-		r.Body = encode(body)
 		f = c.ring(q, k, r)
 	}
 	if f != nil {
 		c.unsubscribe(&subscription{class: mediaClass, sub: "call", typ: anything, id: k.wire})
-		c.fail(q, f)
 	}
+	return f
 }
 
 // newCall checks what a call is made of.
@@ -163,6 +186,10 @@ func (c *conversation) newCall(q *request, v values) (*call, *fault) {
 		if k.session.call != nil || k.session.ready && k.session.kind != "p2p" {
 			return nil, faultOf("incompatible_session")
 		}
+	}
+	if k.modern {
+		kind, who, k.served = choose(v, kind, who)
+		k.kind, k.callee, k.served = kind, who, k.served && k.session == nil
 	}
 	switch kind {
 	case "verto":
@@ -256,6 +283,9 @@ func (c *conversation) callEvent(f core.Fact) {
 	case core.CallRinging:
 		if k := c.calls.made[c.calls.byID[f.Call]]; k != nil {
 			p := readPartner(f.Body)
+			if k.served {
+				p.Answer = nil // of another session
+			}
 			c.callHappened(k, "ringing", partnerBody(p))
 		}
 	case core.CallAnswered:
@@ -287,6 +317,13 @@ func partnerBody(p partner) any {
 func (c *conversation) answeredBy(k *call, f core.CallAnswered) {
 	k.answered = f.By
 	p := readPartner(f.Body)
+	if k.served {
+		var fault *fault
+		if p.Answer, fault = c.callerMeets(k); fault != nil {
+			c.hangup(k, fault)
+			return
+		}
+	}
 	switch {
 	case k.modern:
 		c.callHappened(k, "accepted", partnerBody(partner{Callee: p.Callee}))
@@ -302,7 +339,7 @@ func (c *conversation) answeredBy(k *call, f core.CallAnswered) {
 	default:
 		c.callHappened(k, "answer", partnerBody(p))
 	}
-	if k.session == nil || p.Answer == nil {
+	if k.session == nil || k.served || p.Answer == nil {
 		return
 	}
 	var answer struct {
@@ -374,19 +411,21 @@ func (c *conversation) hangup(k *call, why *fault) {
 func callCommand(what string) func(*conversation, *request, values) {
 	return func(c *conversation, q *request, v values) {
 		invited := c.calls.invited[v.text("call_id")] != nil
-		if f := c.callSays(v.text("call_id"), what, v); f != nil {
+		if f := c.callSays(q, v.text("call_id"), what, v); f != nil {
 			c.fail(q, f)
 			return
 		}
 		if invited && what != "hangup" {
 			c.calls.byCommand = true
 		}
-		c.reply(q, nil)
+		if !q.later {
+			c.reply(q, nil)
+		}
 	}
 }
 
 // callSaid is an event of the client's about a call.
-func (c *conversation) callSaid(id, what string, body json.RawMessage) *fault {
+func (c *conversation) callSaid(q *request, id, what string, body json.RawMessage) *fault {
 	words := map[string]string{"ringing": "ringing", "accepted": "accepted", "answered": "accepted", "answer": "accepted", "rejected": "rejected",
 		"hangup": "hangup"}
 	if words[what] == "" {
@@ -397,11 +436,11 @@ func (c *conversation) callSaid(id, what string, body json.RawMessage) *fault {
 	if f != nil {
 		return f
 	}
-	return c.callSays(id, words[what], v)
+	return c.callSays(q, id, words[what], v)
 }
 
-// callSays does what a party of a call says.
-func (c *conversation) callSays(id, what string, v values) *fault {
+// callSays does what a party of a call says. The reply may have to come later.
+func (c *conversation) callSays(q *request, id, what string, v values) *fault {
 	k, i := c.calls.made[id], c.calls.invited[id]
 	p := partner{Answer: v.object("answer").raw(whole), Callee: v.raw("callee")}
 	if v.has("code", "error", "reason") {
@@ -420,40 +459,11 @@ func (c *conversation) callSays(id, what string, v values) *fault {
 	case what == "hangup" && i != nil && i.accepted:
 		return c.calleeHangup(i, p)
 	case i != nil:
-		return c.calleeSays(i, what, p)
+		return c.calleeSays(q, i, what, p)
 	case slices.Contains(c.calls.lost, id) && what == "rejected":
 		return nil // too late, and no harm done
 	case slices.Contains(c.calls.lost, id) && what != "hangup":
 		return faultOf("already_answered")
 	}
 	return faultOf("call_not_found")
-}
-
-func (c *conversation) callInfo(q *request, v values) {
-	id := v.text("call_id")
-	switch k, i := c.calls.made[id], c.calls.invited[id]; {
-	case k != nil:
-		o := object{"call_id": id, "type": k.kind, "callee": k.callee, "user_id": c.user, "answered": k.answered != ""}
-		if k.session != nil {
-			o["session_id"] = k.session.id
-		}
-		c.reply(q, o)
-	case i != nil:
-		c.reply(q, object{"call_id": id, "type": i.said.Type, "answered": i.accepted})
-	default:
-		c.fail(q, faultOf("call_not_found"))
-	}
-}
-
-func (c *conversation) listCalls(q *request, _ values) {
-	list := []object{}
-	for id := range c.calls.made {
-		list = append(list, object{"call_id": id})
-	}
-	for id := range c.calls.invited {
-		if c.calls.made[id] == nil {
-			list = append(list, object{"call_id": id})
-		}
-	}
-	c.reply(q, list)
 }

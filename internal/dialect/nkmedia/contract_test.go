@@ -58,6 +58,8 @@ func contract() talk.Contract {
 			media("call", "accepted", `{"call_id":"$who-call","answer":{"sdp":"v=0"}}`),
 			`{"class":"core","cmd":"event","data":{"class":"media","subclass":"call","type":"rejected","obj_id":"$who-call"},"tid":$id}`,
 			media("call", "set_candidate", `{"call_id":"$who-call","sdpMLineIndex":0,"candidate":"candidate:1"}`),
+			media("call", "create", `{"callee":"$who","call_id":"$who-served","offer":{"sdp":"$offer_both"}}`),
+			media("call", "accepted", `{"call_id":"$who-served","answer":{"sdp":"$offer_both"}}`),
 			media("call", "get_list", `{}`),
 			media("call", "hangup", `{"call_id":"$who-call","code":1,"error":"x"}`),
 			media("room", "create", `{"class":"sfu","room_id":"$who"}`),

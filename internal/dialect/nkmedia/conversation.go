@@ -99,7 +99,7 @@ func (c *conversation) Receive(_ context.Context, text []byte) []dialect.Frame {
 		c.acknowledged(a)
 	case isEvent:
 		if c.user != "" {
-			_ = c.clientEvent(q.data)
+			_ = c.clientEvent(q)
 		}
 	}
 	return c.flush()

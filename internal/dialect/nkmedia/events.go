@@ -346,11 +346,13 @@ func (c *conversation) hear(e event) {
 // published way to answer calls. It is looked at before it is replied to, so that
 // the reply can say what is wrong (dossier 4.4).
 func (c *conversation) eventFromClient(q *request, _ values) {
-	if f := c.clientEvent(q.data); f != nil {
+	f := c.clientEvent(q)
+	switch {
+	case f != nil:
 		c.fail(q, f)
-		return
+	case !q.later:
+		c.reply(q, nil)
 	}
-	c.reply(q, nil)
 }
 
 // toldFields are those of an event.
@@ -358,13 +360,13 @@ func toldFields() []field {
 	return join(must(textField("class")), fieldsOf(textForm, "subclass", "type", "obj_id", "service"), []field{objectField("body")})
 }
 
-func (c *conversation) clientEvent(data json.RawMessage) *fault {
-	v, f := check(toldFields(), data)
+func (c *conversation) clientEvent(q *request) *fault {
+	v, f := check(toldFields(), q.data)
 	if f != nil {
 		return f
 	}
 	if class := v.text("class"); (class == mediaClass || class == collabClass) && v.text("subclass") == "call" {
-		return c.callSaid(v.text("obj_id"), v.text("type"), v.raw("body"))
+		return c.callSaid(q, v.text("obj_id"), v.text("type"), v.raw("body"))
 	}
 	return nil // acknowledged and ignored, as upstream
 }

@@ -130,3 +130,37 @@ func (c *conversation) addTimelog(q *request, s *session, v values) {
 	}
 	c.happened(s, "info", object{"info": "timelog", "timelog": note})
 }
+
+// callInfo describes a call to who has a part in it.
+func (c *conversation) callInfo(q *request, v values) {
+	id := v.text("call_id")
+	switch k, i := c.calls.made[id], c.calls.invited[id]; {
+	case k != nil:
+		o := object{"call_id": id, "type": k.kind, "callee": k.callee, "user_id": c.user, "answered": k.answered != ""}
+		if k.session != nil {
+			o["session_id"] = k.session.id
+		}
+		c.reply(q, o)
+	case i != nil:
+		o := object{"call_id": id, "type": i.said.Type, "answered": i.accepted}
+		if i.session != nil {
+			o["session_id"] = i.session.id
+		}
+		c.reply(q, o)
+	default:
+		c.fail(q, faultOf("call_not_found"))
+	}
+}
+
+func (c *conversation) listCalls(q *request, _ values) {
+	list := []object{}
+	for id := range c.calls.made {
+		list = append(list, object{"call_id": id})
+	}
+	for id := range c.calls.invited {
+		if c.calls.made[id] == nil {
+			list = append(list, object{"call_id": id})
+		}
+	}
+	c.reply(q, list)
+}

@@ -12,6 +12,8 @@ type invitation struct {
 	id       core.CallID
 	from     core.SessionID
 	said     invite
+	served   *servedCall // nil: the server does not carry its media
+	session  *session    // of it
 	accepted bool
 	retry    *alarm // when the client wants to be asked again
 	body     json.RawMessage
@@ -23,13 +25,19 @@ const longestRetry = 180 // seconds
 // invitedBy asks the client; it has to reply at once whether it can ring
 // (seed "Start a call").
 func (c *conversation) invitedBy(f core.CallInvited) {
-	i := &invitation{id: f.Call, from: f.From}
-	if json.Unmarshal(f.Body, &i.said) != nil || i.said.CallID == "" || c.calls.invited[i.said.CallID] != nil || c.user == "" {
+	var r ring
+	err := json.Unmarshal(f.Body, &r)
+	i := &invitation{id: f.Call, from: f.From, said: r.invite, served: r.Served}
+	if err != nil || i.said.CallID == "" || c.calls.invited[i.said.CallID] != nil || c.user == "" {
 		_ = c.session().Reject(f.Call, nil) // the caller may have given up
 		return
 	}
 	c.calls.invited[i.said.CallID], c.calls.byID[f.Call] = i, i.said.CallID
-	c.invite(i)
+	if i.served == nil {
+		c.invite(i)
+	} else if c.serveInvited(i) != nil {
+		c.decline(i, partner{})
+	}
 }
 
 func (c *conversation) invite(i *invitation) {
@@ -81,6 +89,10 @@ func (c *conversation) decline(i *invitation, p partner) {
 }
 
 func (c *conversation) forgetInvitation(i *invitation) {
+	if s := i.session; s != nil {
+		i.session, s.invitation = nil, nil
+		c.stop(s, faultOf("peer_stopped"))
+	}
 	id := i.said.CallID
 	c.held.clock.stop(i.retry)
 	delete(c.calls.invited, id)
@@ -116,24 +128,33 @@ func (c *conversation) tellCallee(i *invitation, typ string, body object) {
 }
 
 // calleeSays does what one who is invited says.
-func (c *conversation) calleeSays(i *invitation, what string, p partner) *fault {
+func (c *conversation) calleeSays(q *request, i *invitation, what string, p partner) *fault {
 	switch what {
 	case "ringing":
 		if c.session().Ring(i.id, encode(p)) != nil {
 			return faultOf("already_answered")
 		}
 	case "accepted":
-		if _, err := c.session().Accept(i.id, core.AnswerRequest{Body: encode(p)}); err != nil {
-			return faultOf("already_answered")
+		if i.session != nil {
+			return c.acceptServed(q, i, p)
 		}
-		i.accepted = true
-		c.held.clock.stop(i.retry)
+		return c.accept(i, p)
 	default: // rejected, or a hangup before the answer
 		if i.accepted {
 			return faultOf("already_answered")
 		}
 		c.decline(i, p)
 	}
+	return nil
+}
+
+// accept wins a call, unless somebody was faster.
+func (c *conversation) accept(i *invitation, p partner) *fault {
+	if _, err := c.session().Accept(i.id, core.AnswerRequest{Body: encode(p)}); err != nil {
+		return faultOf("already_answered")
+	}
+	i.accepted = true
+	c.held.clock.stop(i.retry)
 	return nil
 }
 
@@ -163,10 +184,18 @@ type candidate struct {
 }
 
 func (c *conversation) callCandidate(q *request, v values) {
+	if s := c.servedIn(v.text("call_id")); s != nil {
+		c.setCandidate(q, s, v)
+		return
+	}
 	c.passCandidate(q, candidate{CallID: v.text("call_id"), Mid: v.text("sdpMid"), Line: v.number("sdpMLineIndex"), Candidate: v.text("candidate")})
 }
 
 func (c *conversation) callCandidateEnd(q *request, v values) {
+	if s := c.servedIn(v.text("call_id")); s != nil {
+		c.endCandidates(q, s, v)
+		return
+	}
 	c.passCandidate(q, candidate{CallID: v.text("call_id"), End: true})
 }
 

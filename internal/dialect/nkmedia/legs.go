@@ -132,6 +132,8 @@ func (c *conversation) stepped(id media.TransportID, o outcome) {
 		q := s.answering
 		s.answering = nil
 		c.fail(q, f)
+	case s.invitation != nil: // it could not be offered
+		c.stop(s, f)
 	}
 }
 

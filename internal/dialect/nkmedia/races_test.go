@@ -51,13 +51,18 @@ func inHouse(t *testing.T, test func(*house)) {
 
 func (h *house) login(user string) *client {
 	h.t.Helper()
+	return h.loginAs(user, "g2")
+}
+
+func (h *house) loginAs(user, generation string) *client {
+	h.t.Helper()
 	link, err := h.srv.Connect(h.srv.Dialects[0], nil)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	c := &client{Client: link, t: h.t}
 	h.all = append(h.all, c)
-	c.say(`{"class":"core","subclass":"user","cmd":"login","data":{"user":"%s","pass":"secret"},"tid":0}`, user)
+	c.say(`{"class":"core","subclass":"user","cmd":"login","data":{"user":"%s","pass":"secret","generation":"%s"},"tid":0}`, user, generation)
 	synctest.Wait()
 	c.read()
 	c.sent = nil
@@ -130,13 +135,22 @@ func count(all []string, prefix string) (n int) {
 // TestACallIsAnsweredOnce lets three devices of a user accept at once, and the
 // caller hang up in the middle of it in every second round.
 func TestACallIsAnsweredOnce(t *testing.T) {
+	answeredOnce(t, "g2", "start", "v=0")
+}
+
+// TestAServedCallIsAnsweredOnce does so where each device has media of its own.
+func TestAServedCallIsAnsweredOnce(t *testing.T) {
+	answeredOnce(t, "g3", "create", talk.Offer("sendrecv", "audio", "video"))
+}
+
+func answeredOnce(t *testing.T, generation, start, sdp string) {
 	inHouse(t, func(h *house) {
-		caller := h.login("ana")
+		caller := h.loginAs("ana", generation)
 		devices := []*client{h.login("bea"), h.login("bea"), h.login("bea")}
 		for round := range 100 {
 			id := fmt.Sprintf("call-%020d", round)
 			caller.sent = nil
-			caller.media(1, "call", "start", map[string]any{"type": "user", "user": "bea", "call_id": id})
+			caller.media(1, "call", start, map[string]any{"type": "user", "user": "bea", "call_id": id, "offer": map[string]any{"sdp": sdp}})
 			synctest.Wait()
 			for _, d := range devices {
 				d.read()
@@ -145,7 +159,7 @@ func TestACallIsAnsweredOnce(t *testing.T) {
 			var all sync.WaitGroup
 			for _, d := range devices {
 				all.Go(func() {
-					d.media(2, "call", "accepted", map[string]any{"call_id": id, "answer": map[string]any{"sdp": "v=0"}})
+					d.media(2, "call", "accepted", map[string]any{"call_id": id, "answer": map[string]any{"sdp": sdp}})
 				})
 			}
 			if round%2 == 1 {
@@ -175,6 +189,9 @@ func TestACallIsAnsweredOnce(t *testing.T) {
 				if got := count(d.events(), "call hangup"); got != 1 {
 					t.Fatalf("round %d: device %d was told %d hangups: %v", round, i, got, d.events())
 				}
+			}
+			if n := h.engine.Opened(); n != 0 {
+				t.Fatalf("round %d: %d transports are left", round, n)
 			}
 		}
 	})
@@ -294,6 +311,70 @@ func TestHangupInEveryState(t *testing.T) {
 						}
 						if h.engine.Opened() != 0 && !alone {
 							t.Errorf("%d transports are left", h.engine.Opened())
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestHangupOfServedCalls ends a call whose media the server carries, likewise.
+func TestHangupOfServedCalls(t *testing.T) {
+	offer := map[string]any{"sdp": talk.Offer("sendrecv", "audio", "video")}
+	steps := []func(a, b *client){
+		func(a, _ *client) {
+			a.media(1, "call", "create", map[string]any{"callee": "bea", "call_id": "k", "offer": offer})
+		},
+		func(_, b *client) { b.say(`{"result":"ok","tid":1}`) },
+		func(_, b *client) { b.media(2, "call", "accepted", map[string]any{"call_id": "k", "answer": offer}) },
+	}
+	hangup := func(c *client) { c.media(90, "call", "hangup", map[string]any{"call_id": "k"}) }
+	ends := map[string]func(a, b *client){
+		"the caller hangs up": func(a, _ *client) { hangup(a) },
+		"the callee hangs up": func(_, b *client) { hangup(b) },
+		"the caller is gone":  func(a, _ *client) { a.Hang(dialect.Closure{Code: 1006}) },
+		"the callee is gone":  func(_, b *client) { b.Hang(dialect.Closure{Code: 1006}) },
+		"both hang up at once": func(a, b *client) {
+			var both sync.WaitGroup
+			both.Go(func() { hangup(a) })
+			both.Go(func() { hangup(b) })
+			both.Wait()
+		},
+	}
+	for name, end := range ends {
+		for last := 1; last <= len(steps); last++ {
+			for _, held := range []bool{false, true} { // the engine has not answered yet
+				if held && last < len(steps) {
+					continue // nothing to be answered
+				}
+				t.Run(fmt.Sprintf("%s after %d steps, held %v", name, last, held), func(t *testing.T) {
+					inHouse(t, func(h *house) {
+						a, b := h.loginAs("ana", "g3"), h.loginAs("bea", "g3")
+						for i, step := range steps[:last] {
+							if held && i == len(steps)-1 {
+								h.engine.Hold()
+							}
+							step(a, b)
+							synctest.Wait()
+						}
+						if n := h.engine.Opened(); n != 2 {
+							t.Fatalf("%d transports before the end, want 2", n)
+						}
+						end(a, b)
+						synctest.Wait()
+						h.engine.Release()
+						synctest.Wait()
+						for who, c := range map[string]*client{"caller": a, "callee": b} {
+							if got := count(c.events(), "call hangup"); got > 1 {
+								t.Errorf("the %s was told %d hangups: %v", who, got, c.events())
+							}
+						}
+						if name != "the caller is gone" && count(a.events(), "call hangup") != 1 {
+							t.Errorf("the caller was not told: %v", a.events())
+						}
+						if n := h.engine.Opened(); n != 0 {
+							t.Errorf("%d transports are left", n)
 						}
 					})
 				})

@@ -36,7 +36,8 @@ type session struct {
 	master          string          // the session that gets this one's answer too; empty: none
 	stopAfterPeer   bool
 	parkAfterBridge bool
-	call            *call // coupled with it
+	call            *call       // coupled with it
+	invitation      *invitation // to the call that it was made for
 	record          bool
 	bitrate         int
 	meta            json.RawMessage
@@ -292,6 +293,10 @@ func (c *conversation) stop(s *session, why *fault) {
 	if k := s.call; k != nil {
 		s.call = nil
 		c.hangup(k, faultOf("session_stop"))
+	}
+	if i := s.invitation; i != nil {
+		s.invitation = nil
+		c.leftCall(i)
 	}
 }
 

@@ -23,7 +23,8 @@ type request struct {
 	data            json.RawMessage // nil: none
 	tid             json.RawMessage // to be echoed
 	origin          *origin         // who sent it by way of another connection; nil: the client
-	over            bool            // it was replied to
+	over            bool            // it was replied to, or wants no reply
+	later           bool            // it is replied to when something is known
 	ignored         []string        // members that the command does not know
 }
 
@@ -66,7 +67,7 @@ func read(text []byte) (k kind, q *request, a *reply) {
 	case !absent(m.Ack):
 		return isAck, nil, &reply{tid: m.Ack}
 	case string(m.Class) == `"event"`:
-		return isEvent, &request{class: "event", data: m.Data}, nil
+		return isEvent, &request{class: "event", data: m.Data, over: true}, nil
 	case !absent(m.TID): // kinder than upstream, which closes
 		return isBroken, &request{tid: m.TID}, nil
 	}
