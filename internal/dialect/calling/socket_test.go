@@ -1,10 +1,6 @@
 package calling_test
 
 import (
-	"context"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -13,36 +9,15 @@ import (
 
 	"switchboard/internal/dialect/talk"
 	"switchboard/internal/media/mediatest"
-	"switchboard/internal/socket"
 )
 
 // serve puts a server for these settings on a socket and returns it with its
-// URL. When the test ends nothing may be left in it.
+// URL.
 func serve(t *testing.T, settings map[string]string) (talk.Server, string) {
 	t.Helper()
 	e := &mediatest.Engine{}
 	s := build(t, settings, e)
-	sockets := socket.New(socket.Options{Hub: s.Hub, Log: slog.New(slog.DiscardHandler), Limits: socket.Limits{
-		Connections: 1000, PerAddress: 1000, MessageBytes: 1 << 20, MessagesPerSecond: 1e5, MessageBurst: 1e5}})
-	mux := http.NewServeMux()
-	d := s.Dialects[0]
-	socket.Mount(mux, d, sockets.Endpoint(d, socket.Terms{Access: s.Access}))
-	web := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		web.Close()
-		if err := s.Hub.Close(); err != nil {
-			t.Errorf("close the hub: %v", err)
-		}
-		if err := sockets.Close(ctx); err != nil {
-			t.Errorf("close the sockets: %v", err)
-		}
-		if !t.Failed() {
-			talk.LeftOver(t, s, e)
-		}
-	})
-	return s, strings.Replace(web.URL, "http", "ws", 1) + d.Paths[0]
+	return s, talk.Serve(t, s, e)
 }
 
 // TestTranscriptsOverSockets plays the transcripts over WebSockets.

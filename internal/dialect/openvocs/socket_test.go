@@ -1,12 +1,8 @@
 package openvocs_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -15,36 +11,14 @@ import (
 
 	"switchboard/internal/dialect/talk"
 	"switchboard/internal/media/mediatest"
-	"switchboard/internal/socket"
 )
 
-// serve puts a server for these settings on a socket and returns its URL. When
-// the test ends nothing may be left in it.
+// serve puts a server for these settings on a socket and returns its engine and
+// its URL.
 func serve(t *testing.T, settings map[string]string) (*mediatest.Engine, string) {
 	t.Helper()
 	e := &mediatest.Engine{}
-	s := build(t, settings, e)
-	sockets := socket.New(socket.Options{Hub: s.Hub, Log: slog.New(slog.DiscardHandler), Limits: socket.Limits{
-		Connections: 1000, PerAddress: 1000, MessageBytes: 1 << 20, MessagesPerSecond: 1e5, MessageBurst: 1e5}})
-	mux := http.NewServeMux()
-	d := s.Dialects[0]
-	socket.Mount(mux, d, sockets.Endpoint(d, socket.Terms{Access: s.Access}))
-	web := httptest.NewServer(mux)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		web.Close()
-		if err := s.Hub.Close(); err != nil {
-			t.Errorf("close the hub: %v", err)
-		}
-		if err := sockets.Close(ctx); err != nil {
-			t.Errorf("close the sockets: %v", err)
-		}
-		if !t.Failed() {
-			talk.LeftOver(t, s, e)
-		}
-	})
-	return e, strings.Replace(web.URL, "http", "ws", 1) + d.Paths[0]
+	return e, talk.Serve(t, build(t, settings, e), e)
 }
 
 // TestTranscriptsOverSockets plays the transcripts over WebSockets.
