@@ -32,7 +32,7 @@ func loopRows() []row {
 		floor("50"),
 		loop("50", append([]want{{"CPU a mixed packet", "µs", perMixed, 60}, {"memory a member", "KiB", perMember, 350}}, delays(10, 18)...)...),
 		floor("300"),
-		loop("300", append([]want{{"CPU a mixed packet", "µs", perMixed, 25}, {"memory a member", "KiB", perMember, 350}, {"of a core", "%", ofCore, 100}}, delays(0, 0)...)...),
+		loop("300", append([]want{{"CPU a mixed packet", "µs", perMixed, 25}, {"memory a member", "KiB", perMember, 350}, {"of a core", "%", ofCore, 100}, {"of the tool's core", "%", ofTool, 0}}, delays(10, 18)...)...),
 		{"switchboard, openvocs: a talker, a listener", (*bench).manyLoops, pairs("1"), []want{{"of a core", "%", ofCore, 0}}},
 		{"switchboard, openvocs: and 998 silent", (*bench).manyLoops, pairs("500"), []want{{"of a core", "%", ofCore, 0}, {"memory a member", "KiB", perMember, 350}}},
 	}
@@ -59,6 +59,7 @@ var (
 	addedP50  = func(r result) float64 { return r.MouthToEar.P50 - r.Codec }
 	addedP99  = func(r result) float64 { return r.MouthToEar.P99 - r.Codec }
 	ofCore    = func(r result) float64 { return 100 * r.ServerCores }
+	ofTool    = func(r result) float64 { return 100 * r.ToolCores }
 )
 
 const (
