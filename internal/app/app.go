@@ -70,6 +70,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		o.Log.Error("stopping because a part failed", "error", err)
 	}
 	s.drain()
+	if err = errors.Join(err, s.close()); err == nil {
+		o.Log.Info("stopped")
+	}
 	return err
 }
 

@@ -134,8 +134,8 @@ func (h *Hub) locked(id RoomID, create *Policy, by *Session) (*Room, error) {
 // aftermath is what remains to be done after a room's lock is let go.
 type aftermath struct {
 	routes media.Routes
-	freed  []DirectoryID // directories that have to forget the room
-	closed bool
+	freed  []DirectoryID  // directories that have to forget the room
+	closed bool           // worth a line in the log
 	gone   []*Participant // whose sessions have to forget their places
 	unseen []*Session     // who watched the room
 }
@@ -328,7 +328,7 @@ func (r *Room) close(why Reason) Policy {
 	r.tell(closed, nil)
 	told := slices.Collect(maps.Keys(r.watchers))
 	r.watchers = nil
-	a := aftermath{gone: r.participants, closed: true, routes: media.Routes{Room: r.id.media()}}
+	a := aftermath{gone: r.participants, closed: why != ReasonShutdown, routes: media.Routes{Room: r.id.media()}}
 	r.participants, r.lately, r.names, r.seats = nil, nil, map[string]*Participant{}, nil
 	for _, p := range a.gone {
 		routes := r.routesWithout(p)
