@@ -11,21 +11,24 @@ import (
 )
 
 func main() {
-	source := flag.String("source", "internal/config/config.go", "file with the configuration structure")
 	out := flag.String("out", "docs/operate/configuration.md", "page to write; - for standard output")
-	flag.Parse()
-	if err := run(*source, *out); err != nil {
+	flag.Parse() // then the files with the configuration structure
+	if err := run(flag.Args(), *out); err != nil {
 		fmt.Fprintln(os.Stderr, "reference:", err)
 		os.Exit(1)
 	}
 }
 
-func run(source, out string) error {
-	text, err := os.ReadFile(source)
-	if err != nil {
-		return err
+func run(sources []string, out string) error {
+	var texts [][]byte
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			return err
+		}
+		texts = append(texts, text)
 	}
-	page, err := render(text)
+	page, err := render(texts...)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 const intro = `# Configuration
 
-<!-- Generated from internal/config/config.go by ` + "`make generate`" + `. Change the comments there. -->
+<!-- Generated from internal/config by ` + "`make generate`" + `. Change the comments there. -->
 
 Without a configuration the server works on this machine only: see the defaults
 below. To change something, write a YAML file with just the options that differ
@@ -53,14 +53,13 @@ allow_open_guests: true   # or tokens, see below
 // comments holds what the source says: by type, and by type and field.
 type comments map[string]string
 
-// readComments collects the comments of the structures in source, and is an error
-// for a field without one.
-func readComments(source []byte) (comments, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", source, parser.ParseComments)
+// read collects the comments of the structures in source, and is an error for a
+// field without one.
+func (found comments) read(source []byte) error {
+	file, err := parser.ParseFile(token.NewFileSet(), "config", source, parser.ParseComments)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found := comments{}
 	for _, decl := range file.Decls {
 		group, ok := decl.(*ast.GenDecl)
 		if !ok || group.Tok != token.TYPE {
@@ -76,14 +75,14 @@ func readComments(source []byte) (comments, error) {
 				for _, name := range field.Names {
 					text := oneLine(field.Doc.Text())
 					if text == "" {
-						return nil, fmt.Errorf("%s.%s has no comment", named.Name.Name, name.Name)
+						return fmt.Errorf("%s.%s has no comment", named.Name.Name, name.Name)
 					}
 					found[named.Name.Name+"."+name.Name] = text
 				}
 			}
 		}
 	}
-	return found, nil
+	return nil
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
@@ -94,13 +93,14 @@ type page struct {
 	comments comments
 }
 
-// render makes the page from the source of package config.
-func render(source []byte) ([]byte, error) {
-	found, err := readComments(source)
-	if err != nil {
-		return nil, err
+// render makes the page from sources of package config.
+func render(sources ...[]byte) ([]byte, error) {
+	p := &page{comments: comments{}}
+	for _, source := range sources {
+		if err := p.comments.read(source); err != nil {
+			return nil, err
+		}
 	}
-	p := &page{comments: found}
 	fmt.Fprintf(p, intro, config.EnvPrefix, config.EnvName("media.address"))
 	p.section(reflect.ValueOf(*config.Default()), "", "## The whole server", "")
 	return p.Bytes(), nil
