@@ -97,7 +97,7 @@ type Participant struct {
 // Join enters a room and returns the place and the room as it was just before:
 // every later event about the room reaches the session after this snapshot and
 // none before. Errors: Invalid (names), Denied, NotFound (no such room),
-// Conflict (name taken), Unavailable (limits).
+// Conflict (name taken, or the id of another session), Unavailable (limits).
 func (s *Session) Join(r JoinRequest) (*Participant, RoomInfo, error) {
 	if err := s.mayJoin(&r); err != nil {
 		return nil, RoomInfo{}, err
@@ -128,6 +128,8 @@ func (s *Session) mayJoin(r *JoinRequest) error {
 		return s.hub.beyond("name_bytes", Invalid, "names can have at most %d bytes", limits.NameBytes)
 	case !utf8.ValidString(r.Name) || !utf8.ValidString(r.Room.Name()):
 		return failure(Invalid, AboutName, "names must be valid UTF-8")
+	case r.Name != string(s.id) && s.hub.session(SessionID(r.Name)) != nil: // by which others know it, in this room or in another
+		return failure(Conflict, AboutName, "'%s' is somebody else", r.Name)
 	case len(r.Status) > limits.StatusBytes:
 		return s.hub.beyond("status_bytes", Invalid, "a status can have at most %d bytes", limits.StatusBytes)
 	}
