@@ -140,8 +140,9 @@ type Omikron struct {
 	// `origins`, instead of that list. Empty: that list.
 	Origins Origins `yaml:"origins"`
 	// Whether clients may identify by the hash of their private key, as all of
-	// 2025 do. Who has seen it once can use it again. Otherwise they have to
-	// answer a challenge.
+	// 2025 do, and edit their profile and make passkeys by it. Who has seen it once
+	// can use it again. Otherwise they have to answer a challenge, and the directory
+	// takes no hash.
 	LegacyClients bool `yaml:"legacy_clients"`
 	// Whether Iotas may identify by their id alone, as all of 2025 do. Otherwise
 	// each needs a secret, made by `switchboard omikron iota secret`.

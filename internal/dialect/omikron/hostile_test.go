@@ -187,7 +187,7 @@ func TestPresenceIsEncodedOnce(t *testing.T) {
 // nothing.
 func TestProfileLimits(t *testing.T) {
 	d := embedded(t)
-	dialects := omikron.New(omikron.Options{Directory: d})
+	dialects := omikron.New(omikron.Options{Directory: d, LegacyClients: true})
 	mux := http.NewServeMux()
 	dialects[0].HTTP(mux)
 	ask := func(method, path, body string) string {

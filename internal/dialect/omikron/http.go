@@ -25,7 +25,7 @@ func (w *web) register(mux *http.ServeMux) {
 	for path, h := range map[string]func(*http.Request, []member) (data []member, err error){
 		"GET /api/get/uuid/{name}":        w.find,
 		"GET /api/get/{user}":             w.profile,
-		"POST /api/change/{user}":         w.change,
+		"POST /api/change/{user}":         w.byKey(w.change),
 		"POST /api/change/{field}/{user}": w.changeField,
 		"GET /api/register/init":          w.reserve,
 		"POST /api/register/complete":     w.complete,
@@ -127,8 +127,7 @@ func (w *web) profile(r *http.Request, _ []member) ([]member, error) {
 }
 
 func (w *web) change(r *http.Request, f []member) ([]member, error) {
-	key := strings.ToLower(text(get(f, "private_key_hash")))
-	return nil, w.edit(r, byKey(key), func(p *Profile) error {
+	return nil, w.edit(r, owns(f), func(p *Profile) error {
 		for name, into := range map[string]*string{"username": &p.Name, "display": &p.Display, "avatar": &p.Avatar, "about": &p.About, "status": &p.Status} {
 			if raw := get(f, name); raw != nil {
 				if !isText(raw) {
@@ -157,7 +156,21 @@ func (w *web) try(r *http.Request, user string, try func() error) error {
 	return w.o.try("user "+user, from, try)
 }
 
-func byKey(hash string) func(Profile) error {
+var errHash = &core.Error{Kind: core.Denied, Text: "this server does not take a private_key_hash", Subject: core.AboutPermission}
+
+// byKey refuses what is proven by showing the private_key_hash, which is what
+// clients identify by, where that is not taken.
+func (w *web) byKey(h func(*http.Request, []member) ([]member, error)) func(*http.Request, []member) ([]member, error) {
+	if w.o.LegacyClients {
+		return h
+	}
+	return func(*http.Request, []member) ([]member, error) { return nil, errHash }
+}
+
+// owns tells, as an error, whether the private_key_hash in a request is the
+// user's.
+func owns(f []member) func(Profile) error {
+	hash := strings.ToLower(text(get(f, "private_key_hash")))
 	return func(p Profile) error {
 		if !same(p.Key, hash) {
 			return errWrongKey
@@ -171,7 +184,7 @@ func byKey(hash string) func(Profile) error {
 func (w *web) changeField(r *http.Request, f []member) ([]member, error) {
 	field := r.PathValue("field")
 	if field != "iota-id" && field != "keys" {
-		return w.change(r, f)
+		return w.byKey(w.change)(r, f)
 	}
 	token := text(get(f, "reset_token"))
 	return nil, w.edit(r, func(p Profile) error {

@@ -76,8 +76,9 @@ type Options struct {
 	MostMembers int
 	// MessageBytes bounds one message; the server's limit.
 	MessageBytes int
-	// LegacyClients lets clients identify by the hash of their private key, and
-	// LegacyIotas Iotas by their id alone, as all of 2025 do.
+	// LegacyClients lets clients identify, and edit what the directory has of them,
+	// by the hash of their private key, and LegacyIotas Iotas by their id alone, as
+	// all of 2025 do.
 	LegacyClients, LegacyIotas bool
 	// Guard is asked before any secret is looked at; nil lets anybody try.
 	Guard Guard

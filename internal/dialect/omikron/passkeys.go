@@ -82,8 +82,8 @@ func (d *Embedded) passkeys(ctx context.Context, user string, edit func(Profile,
 // signIn mounts what browsers ask to sign in by passkey.
 func (w *web) signIn() map[string]func(*http.Request, []member) ([]member, error) {
 	all := map[string]func(*http.Request, []member) ([]member, error){
-		"POST /api/register/options/{user}":    w.offerPasskey,
-		"POST /api/register/verify/{user}":     w.acceptPasskey,
+		"POST /api/register/options/{user}":    w.byKey(w.offerPasskey),
+		"POST /api/register/verify/{user}":     w.byKey(w.acceptPasskey),
 		"GET /api/login/options/{user}/{cred}": w.askPasskey,
 		"POST /api/login/verify/{user}/{cred}": w.checkPasskey,
 	}
@@ -108,7 +108,7 @@ func (w *web) allowed(r *http.Request) func(string) bool {
 }
 
 func (w *web) offerPasskey(r *http.Request, f []member) (data []member, err error) {
-	owns := byKey(strings.ToLower(text(get(f, "private_key_hash"))))
+	owns := owns(f)
 	err = w.ring(r, func(p Profile, ring *keyring) error {
 		if err := owns(p); err != nil {
 			return err
@@ -130,7 +130,7 @@ func encoded(options string) []member {
 }
 
 func (w *web) acceptPasskey(r *http.Request, f []member) (data []member, err error) {
-	owns := byKey(strings.ToLower(text(get(f, "private_key_hash"))))
+	owns := owns(f)
 	err = w.ring(r, func(p Profile, ring *keyring) error {
 		switch err := owns(p); {
 		case err != nil:
