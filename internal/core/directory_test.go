@@ -252,4 +252,9 @@ func TestLimitsOfOneSession(t *testing.T) {
 			t.Errorf("listing %d: %v", i, err)
 		}
 	}
+	for limit, want := range map[string]int64{"rooms_opened_per_session": 2, "listings_per_room": 1, "status_bytes_per_session": 4, "status_bytes": 0} {
+		if got := h.Refusals()[limit]; got != want {
+			t.Errorf("%d refusals counted for %s, want %d", got, limit, want)
+		}
+	}
 }

@@ -10,8 +10,8 @@ func newRefusals() refusals {
 	r := refusals{}
 	for _, limit := range []string{"calls_per_session", "candidates_per_transport", "claims_per_session", "directories", "directories_per_session",
 		"legs_per_call", "listings_per_room", "mailbox_bytes", "message_bytes", "name_bytes", "offer_bytes", "offers_per_transport",
-		"participants_per_room", "publications_per_participant", "room_data_bytes", "rooms", "rooms_per_session", "rooms_watched_per_session", "status_bytes",
-		"subscriptions_per_session", "topics_per_session", "transports_per_session"} {
+		"participants_per_room", "publications_per_participant", "room_data_bytes", "rooms", "rooms_opened_per_session", "rooms_per_session",
+		"rooms_watched_per_session", "status_bytes", "status_bytes_per_session", "subscriptions_per_session", "topics_per_session", "transports_per_session"} {
 		r[limit] = new(atomic.Int64)
 	}
 	return r

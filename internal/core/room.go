@@ -308,7 +308,7 @@ func (s *Session) opening() error {
 	}
 	if most := s.hub.limits.RoomsOpenedPerSession; s.opened.Add(1) > int64(most) {
 		s.opened.Add(-1)
-		return failure(Unavailable, AboutRoom, "too many rooms opened: at most %d", most)
+		return s.hub.beyondAbout("rooms_opened_per_session", Unavailable, AboutRoom, "too many rooms opened: at most %d", most)
 	}
 	return nil
 }

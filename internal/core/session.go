@@ -319,7 +319,7 @@ func (s *Session) forget(p *Participant) {
 // charge counts more bytes of statuses, or fewer. Callers hold s.mu.
 func (s *Session) charge(bytes int) error {
 	if most := s.hub.limits.StatusBytesPerSession; bytes > 0 && s.statuses+bytes > most {
-		return s.hub.beyond("status_bytes", Unavailable, "too much status: at most %d bytes in all places", most)
+		return s.hub.beyond("status_bytes_per_session", Unavailable, "too much status: at most %d bytes in all places", most)
 	}
 	s.statuses += bytes
 	return nil
