@@ -140,6 +140,35 @@ func TestConfigurationsInPagesAreAccepted(t *testing.T) {
 }
 
 var (
+	limitRow = regexp.MustCompile("(?m)^\\| `(limits\\.[a-z_]+)` .*$")
+	quoted   = regexp.MustCompile(`"([^"]+)"`)
+)
+
+// TestErrorsOfLimitsAreSaid holds the errors that the configuration page quotes
+// against those that the core says; an ellipsis stands for a name or a number.
+func TestErrorsOfLimitsAreSaid(t *testing.T) {
+	var core strings.Builder
+	for _, s := range sources(t) {
+		if s.pkg == "internal/core" && !s.test {
+			core.WriteString(read(t, s.name))
+		}
+	}
+	count := 0
+	for _, row := range limitRow.FindAllStringSubmatch(read(t, "docs/operate/configuration.md"), -1) {
+		for _, said := range quoted.FindAllStringSubmatch(row[0], -1) {
+			count++
+			pattern := strings.ReplaceAll(regexp.QuoteMeta(said[1]), "…", "'?%[sd]'?")
+			if !regexp.MustCompile(`"[^"\n]*` + pattern).MatchString(core.String()) {
+				t.Errorf("%s: nothing in the core says %q", row[1], said[1])
+			}
+		}
+	}
+	if count == 0 {
+		t.Error("the page quotes no error")
+	}
+}
+
+var (
 	target  = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
 	useMake = regexp.MustCompile("`make ([a-z-]+)|(?m)^ *(?:\\$ )?make ([a-z-]+)")
 )

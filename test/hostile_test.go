@@ -181,7 +181,6 @@ func hostileMedia() []hostile {
 		hostile{`{"id":5,"method":"sendMessage","params":{"message":"x","userMessage":"ada","roomMessage":"den"}}`, 102, "5"},
 		hostile{`{"id":5,"method":"sendMessage","params":{"message":"x","userMessage":"mallory","roomMessage":"witness"}}`, 202, "5"},
 		hostile{`{"id":5,"method":"connect","params":{"sessionId":"00000000000000000000000000"}}`, 40007, "5"},
-		hostile{`{"id":5,"method":"sendMessage","params":{"message":"` + strings.Repeat("x", 900000) + `","userMessage":"mallory","roomMessage":"den"}}`, 999, "5"},
 	)
 }
 

@@ -203,3 +203,27 @@ func TestOrigins(t *testing.T) {
 		response.Body.Close()
 	}
 }
+
+// What a client may send at all it may send to others.
+func TestTheLongestMessageReachesOthers(t *testing.T) {
+	s := run(t, func(c *config.Config, o *app.Options) { o.Engine = new(mediatest.Engine).Start })
+	ada, bob := join(t, s.room, "ada", "lab"), join(t, s.room, "bob", "lab")
+	long := strings.Repeat("x", 990_000) + " that is all"
+	ada.say(fmt.Sprintf(`{"jsonrpc":"2.0","id":2,"method":"sendMessage","params":{"message":%q,"userMessage":"ada","roomMessage":"lab"}}`, long))
+	bob.want("that is all")
+}
+
+// Every limit of the configuration has its count among the metrics.
+func TestLimitsAreCounted(t *testing.T) {
+	s := run(t, func(c *config.Config, o *app.Options) { o.Engine = new(mediatest.Engine).Start })
+	_, metrics := get(t, s.page+"/metrics")
+	for _, option := range config.Options() {
+		limit, is := strings.CutPrefix(option, "limits.")
+		if !is || limit == "message_burst" { // it belongs to messages_per_second
+			continue
+		}
+		if want := fmt.Sprintf("switchboard_limit_refusals_total{limit=%q} 0\n", limit); !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+}

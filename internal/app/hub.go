@@ -49,6 +49,6 @@ func limits(c *config.Limits) core.Limits {
 	l.StatusBytesPerSession = int(c.StatusBytesPerSession)
 	l.RoomDataBytes = int(c.RoomDataBytes)
 	l.MailboxBytes = int(c.MailboxBytes)
-	l.MessageBytes = min(l.MessageBytes, int(c.MessageBytes))
+	l.MessageBytes = int(c.MessageBytes) // whatever a client may send it may send to others
 	return l
 }

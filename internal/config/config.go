@@ -228,8 +228,9 @@ type TURN struct {
 // Limits bounds what others can make the server spend. Every limit is at
 // least 1; none can be switched off.
 type Limits struct {
-	// Largest message a client may send. Larger: the socket is closed with code
-	// 1009. Kurento clients may send 1 MB.
+	// Largest message a client may send, to others too. Larger: the socket is
+	// closed with code 1009. In `kurento` it is 1 MB whatever stands here, in
+	// `openvocs` 8 MB for who has logged in.
 	MessageBytes Size `yaml:"message_bytes"`
 	// Messages a second that one connection may send over time. Faster: the
 	// connection is read no faster than this, so the client's own sending slows.
@@ -243,9 +244,9 @@ type Limits struct {
 	// Rooms at one time. More: `Unavailable`, "no more rooms can be made".
 	Rooms int `yaml:"rooms"`
 	// Participants in one room; a room may have a lower limit of its own. More:
-	// `Unavailable`, "room is full".
+	// `Unavailable`, "room … is full".
 	ParticipantsPerRoom int `yaml:"participants_per_room"`
-	// Rooms one session may be in. More: `Unavailable`, "too many rooms".
+	// Rooms one session may be in. More: `Unavailable`, "too many rooms entered".
 	RoomsPerSession int `yaml:"rooms_per_session"`
 	// Rooms that one session has opened and that are still there, also empty ones
 	// that linger. More: `Unavailable`, "too many rooms opened".
