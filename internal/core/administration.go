@@ -127,7 +127,8 @@ func (a Administration) Section(ctx context.Context, id SectionID) (found Sectio
 // passwords stay with their users. Editing a realm includes its projects.
 //
 // change must do nothing else, since it is called again when others get in the
-// way; what it returns comes back as it is. Errors besides: Invalid, Conflict
+// way; what it returns comes back as it is. Errors besides: Denied also for
+// deleting a user who may change more than the asker, Invalid, Conflict
 // when an id is in use in the realm already, or that of a user anywhere, and
 // NotFound for a user or a role that is named and does not exist, each with the
 // id at fault in Error.ID.
@@ -154,7 +155,11 @@ func (a Administration) edit(ctx context.Context, id SectionID, change func(*Sec
 	live := false
 	err := s.hub.within(ctx, "edit section", s, func(tx store.Records) error {
 		refused, live = nil, false
-		if err := s.mustAdminister(ctx, tx, id); err != nil {
+		may, err := s.rights(ctx, tx, id.Realm)
+		if err == nil && !may.cover(id) {
+			err = errNoAdministrator
+		}
+		if err != nil {
 			return err
 		}
 		before, err := readSection(ctx, tx, id)
@@ -166,7 +171,7 @@ func (a Administration) edit(ctx context.Context, id SectionID, change func(*Sec
 			return refused
 		}
 		after.ID = id
-		e := &edit{tx: tx, by: s.doer(), realm: id.Realm}
+		e := &edit{tx: tx, by: s.doer(), may: may, realm: id.Realm}
 		if e.before, err = before.estate(); err != nil {
 			return err
 		}

@@ -383,6 +383,35 @@ func TestNobodyBecomesMoreByAnothersPassword(t *testing.T) {
 	}
 }
 
+// TestNobodyDeletesWhoAdministersMore: whoever administers a project may not take
+// the administrator of the realm away because they are of the project.
+func TestNobodyDeletesWhoAdministersMore(t *testing.T) {
+	w := newTown(t)
+	bob := w.as(t, "bob", "").Session().Administration()
+	for _, step := range []struct {
+		project string
+		ok      bool
+	}{{"", false}, {"mill", false}, {"dock", true}} {
+		a := store.Administrator{Realm: "ops", Project: step.project, User: "cyd"}
+		if err := w.store.AddAdministrator(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+		err := bob.Edit(t.Context(), dock, func(s *core.Section) error {
+			s.Users = slices.DeleteFunc(s.Users, func(u core.User) bool { return u.ID == "cyd" })
+			return nil
+		})
+		_, gone := w.store.User(t.Context(), "ops", "cyd")
+		if step.ok && (err != nil || gone == nil) || !step.ok && (core.KindOf(err) != core.Denied || gone != nil) {
+			t.Errorf("deleting who administers %q: %v, and then reading them: %v", step.project, err, gone)
+		}
+		if gone == nil {
+			if err := w.store.RemoveAdministrator(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestIDs(t *testing.T) {
 	w := newTown(t)
 	s := w.as(t, "eve", "").Session()

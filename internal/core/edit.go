@@ -103,6 +103,7 @@ func idTaken(id string) error {
 type edit struct {
 	tx            store.Records
 	by            Actor
+	may           rights // of by
 	realm         string
 	before, after *estate
 	entries       []store.AuditEntry
@@ -202,7 +203,7 @@ func differences[T comparable](kind string, e *edit, before, after map[string]T,
 // leavings deletes what is only in before: users, roles and rooms before the
 // projects that they are in.
 func (e *edit) leavings(ctx context.Context) error {
-	if err := leave("user", e, e.before.users, e.after.users, func(id string) error { return e.tx.DeleteUser(ctx, e.realm, id) }); err != nil {
+	if err := leave("user", e, e.before.users, e.after.users, func(id string) error { return e.deleteUser(ctx, id) }); err != nil {
 		return err
 	}
 	if err := leave("role", e, e.before.roles, e.after.roles, func(id string) error { return e.tx.DeleteRole(ctx, e.realm, id) }); err != nil {
@@ -225,6 +226,20 @@ func leave[T any](kind string, e *edit, before, after map[string]T, remove func(
 		e.note(kind+".delete", id, "")
 	}
 	return nil
+}
+
+// deleteUser deletes a user, unless they may change more than who edits.
+func (e *edit) deleteUser(ctx context.Context, id string) error {
+	if !e.may.whole {
+		theirs, err := rightsOf(ctx, e.tx, e.realm, id)
+		if err == nil && !e.may.include(theirs) {
+			err = errNoAdministrator
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return e.tx.DeleteUser(ctx, e.realm, id)
 }
 
 // members stores who may act in which role. Here and below, what was deleted has
