@@ -484,21 +484,3 @@ func TestLongMessagesTogetherAreBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// Control frames cost as much as messages, also those that need no answer.
-func TestAFloodOfControlFramesIsReadNoFasterThanAllowed(t *testing.T) {
-	for name, kind := range map[string]int{"pings": websocket.PingMessage, "pongs": websocket.PongMessage} {
-		t.Run(name, func(t *testing.T) {
-			limits := roomy
-			limits.MessagesPerSecond, limits.MessageBurst = 200, 20
-			r := newRig(t, limits, Timing{})
-			flooder := r.dial(t)
-			for range 40 {
-				if err := flooder.WriteControl(kind, nil, time.Time{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			waitFor(t, "the flood is slowed", func() bool { return r.Counts()[0].Throttled > 0 })
-		})
-	}
-}
