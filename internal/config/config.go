@@ -21,9 +21,9 @@ type Config struct {
 	// Addresses to serve. A plain string such as `127.0.0.1:8080` is an address
 	// that serves everything; the longer form adds TLS or pins one dialect.
 	Listen []Listen `yaml:"listen"`
-	// Directory for everything the server keeps: the SQLite file, its own
-	// certificates, recordings. Made when it does not exist. A relative path
-	// counts from the working directory.
+	// Directory for everything the server keeps: the SQLite file and its own
+	// certificates. Made when it does not exist. A relative path counts from the
+	// working directory.
 	Data string `yaml:"data"`
 	// Make demonstration rooms when the store is new. They are ordinary rooms
 	// and can be removed.
