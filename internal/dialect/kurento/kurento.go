@@ -12,6 +12,7 @@
 package kurento
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -88,20 +89,13 @@ func (o Options) withDefaults() *Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	orElse(&o.MaxVideoKbps, 600)
-	orElse(&o.SpeakerInterval, 1800)
-	orElse(&o.SpeakerThreshold, -50)
-	orElse(&o.FilterParam, "hat")
-	orElse(&o.Grace, 10*time.Second)
-	orElse(&o.BrokenGrace, 3*time.Second)
+	o.MaxVideoKbps = cmp.Or(o.MaxVideoKbps, 600)
+	o.SpeakerInterval = cmp.Or(o.SpeakerInterval, 1800)
+	o.SpeakerThreshold = cmp.Or(o.SpeakerThreshold, -50)
+	o.FilterParam = cmp.Or(o.FilterParam, "hat")
+	o.Grace = cmp.Or(o.Grace, 10*time.Second)
+	o.BrokenGrace = cmp.Or(o.BrokenGrace, 3*time.Second)
 	return &o
-}
-
-func orElse[T comparable](value *T, otherwise T) {
-	var zero T
-	if *value == zero {
-		*value = otherwise
-	}
 }
 
 // New makes the dialect.

@@ -15,6 +15,7 @@
 package nkmedia
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -92,25 +93,18 @@ func (o Options) withDefaults() *Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	orElse(&o.Generation, G1)
-	orElse(&o.Control, ControlUser)
-	orElse(&o.ReplyLimit, 10*time.Second)
-	orElse(&o.PingInterval, time.Minute)
-	orElse(&o.IdleLimit, 3*time.Minute)
-	orElse(&o.WaitTimeout, time.Minute)
-	orElse(&o.ReadyTimeout, 24*time.Hour)
-	orElse(&o.RingTime, 30*time.Second)
-	orElse(&o.RoomTimeout, 5*time.Minute)
-	orElse(&o.BitrateUnit, "guess")
+	o.Generation = cmp.Or(o.Generation, G1)
+	o.Control = cmp.Or(o.Control, ControlUser)
+	o.ReplyLimit = cmp.Or(o.ReplyLimit, 10*time.Second)
+	o.PingInterval = cmp.Or(o.PingInterval, time.Minute)
+	o.IdleLimit = cmp.Or(o.IdleLimit, 3*time.Minute)
+	o.WaitTimeout = cmp.Or(o.WaitTimeout, time.Minute)
+	o.ReadyTimeout = cmp.Or(o.ReadyTimeout, 24*time.Hour)
+	o.RingTime = cmp.Or(o.RingTime, 30*time.Second)
+	o.RoomTimeout = cmp.Or(o.RoomTimeout, 5*time.Minute)
+	o.BitrateUnit = cmp.Or(o.BitrateUnit, "guess")
 	o.commands = commands()
 	return &o
-}
-
-func orElse[T comparable](value *T, otherwise T) {
-	var zero T
-	if *value == zero {
-		*value = otherwise
-	}
 }
 
 // New makes the dialect.

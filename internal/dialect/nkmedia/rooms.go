@@ -1,6 +1,7 @@
 package nkmedia
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -56,8 +57,8 @@ func roomCommands() map[string]command {
 func roomDataOf(v values, prefix string) roomData {
 	d := roomData{Class: "sfu", Backend: "nkmedia_janus", AudioCodec: v.text(prefix + "audio_codec"), VideoCodec: v.text(prefix + "video_codec"),
 		Bitrate: v.number(prefix + "bitrate")}
-	orElse(&d.AudioCodec, "opus")
-	orElse(&d.VideoCodec, "vp8")
+	d.AudioCodec = cmp.Or(d.AudioCodec, "opus")
+	d.VideoCodec = cmp.Or(d.VideoCodec, "vp8")
 	return d
 }
 
