@@ -120,22 +120,29 @@ type layoutResult struct {
 // usualLayout stands for a keyset layout that nobody has set (dossier 2.3).
 const usualLayout = `{"site_scaling":1,"name_scaling":1.5,"font_scaling":1,"layout":"auto_grid","loop_size":"15.625rem"}`
 
-// keysetLayout returns a grid of the domain: seed, dossier 2.3.
-func (c *conversation) keysetLayout(ctx context.Context, r *request) (any, error) {
+// grid returns the name of a grid of the user's domain, which is in a parameter
+// of that name.
+func (c *conversation) grid(r *request, parameter string) (string, error) {
 	id, err := c.user()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	domain, err := r.param.text("domain")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	name, err := r.param.text("layout")
+	name, err := r.param.text(parameter)
+	if err == nil && domain != id.Realm {
+		err = errDomain
+	}
+	return name, err
+}
+
+// keysetLayout returns a grid of the domain: seed, dossier 2.3.
+func (c *conversation) keysetLayout(ctx context.Context, r *request) (any, error) {
+	name, err := c.grid(r, "layout")
 	if err != nil {
 		return nil, err
-	}
-	if domain != id.Realm {
-		return nil, errDomain
 	}
 	body, err := c.session().Layout(ctx, name)
 	if err == nil && body == "" {
@@ -146,24 +153,13 @@ func (c *conversation) keysetLayout(ctx context.Context, r *request) (any, error
 
 // setKeysetLayout sets a grid of the domain: seed, dossier 2.3.
 func (c *conversation) setKeysetLayout(ctx context.Context, r *request) (any, error) {
-	id, err := c.user()
-	if err != nil {
-		return nil, err
-	}
-	domain, err := r.param.text("domain")
-	if err != nil {
-		return nil, err
-	}
-	name, err := r.param.text("name")
+	name, err := c.grid(r, "name")
 	if err != nil {
 		return nil, err
 	}
 	layout, err := r.param.object("layout")
 	if err != nil {
 		return nil, err
-	}
-	if domain != id.Realm {
-		return nil, errDomain
 	}
 	return nothing{}, c.session().Administration().SetLayout(ctx, name, string(layout))
 }
