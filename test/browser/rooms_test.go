@@ -100,6 +100,16 @@ func TestPeopleMeetInARoom(t *testing.T) {
 	ada.reads("bo", "see https://example.org/x.") // what was said before is still there
 }
 
+// A picture is shown because it is there; nothing has to be counted first.
+func TestAPictureIsShownAtOnce(t *testing.T) {
+	server, browser := startServer(t), startBrowser(t)
+	visit(t, browser, server.address, "ada", "kiosk")
+	bo := visitor{openTab(t, browser, "bo", "http://"+server.address+"/rooms/?video=320x180#/kiosk",
+		`RTCPeerConnection.prototype.getStats = () => new Promise(() => undefined)`)}
+	bo.do(chromedp.SendKeys(hook("name"), "bo"), chromedp.Click(hook("join")))
+	bo.until("ada's picture", `!(`+tile("ada", "webcam")+`?.ariaLabel ?? 'no picture').includes('no picture')`)
+}
+
 func TestANameIsTakenOnce(t *testing.T) {
 	server, browser := startServer(t), startBrowser(t)
 	visit(t, browser, server.address, "ada", "kiosk")

@@ -24,6 +24,8 @@ interface Frame {
   video: MediaStreamTrack | null;
   pinned: boolean;
   onPin(): void;
+  /** Told when the first picture of the video is there. */
+  onPicture?(): void;
   children?: preact.ComponentChildren;
 }
 
@@ -69,6 +71,7 @@ export function RemoteTile(props: { visit: Visit; user: string; stream: string; 
       video={peer?.video ?? null}
       pinned={props.pinned}
       onPin={props.onPin}
+      onPicture={() => feed?.pictured()}
     >
       {peer && <Sound visit={props.visit} track={peer.audio} />}
     </Shell>
@@ -92,7 +95,7 @@ function Shell(frame: Frame) {
       aria-label={state.join(", ")}
     >
       {!frame.seen && <Avatar name={frame.user} waiting={frame.waiting} />}
-      <video ref={video} class={`${frame.mirrored ? "mirror" : ""}${frame.seen ? "" : " blank"}`} autoplay muted playsInline aria-hidden="true" />
+      <video ref={video} class={`${frame.mirrored ? "mirror" : ""}${frame.seen ? "" : " blank"}`} autoplay muted playsInline aria-hidden="true" onLoadedData={frame.onPicture} />
       {frame.children}
       <footer class="tile-foot">
         {frame.muted && <Icon name="microphoneOff" />}

@@ -26,6 +26,8 @@ export class Feed {
   #talk = new Talk();
   #last: Sample | undefined;
   #lastPeer: ReceivingPeer | undefined;
+  /** The connection of which a picture has been shown. */
+  #pictured: ReceivingPeer | undefined;
   #lastVideo = 0;
   #lastSound = 0;
   #loudness: number | undefined;
@@ -44,13 +46,19 @@ export class Feed {
     this.talking.value = this.#talk.hear(level, now);
   }
 
+  /** To be called when the first picture of the connection is there; the counters tell of it up to a second later. */
+  pictured(): void {
+    this.#pictured = this.peer.peek();
+    this.seen.value = true;
+  }
+
   /** To be called about once a second: reads the counters and judges the time since the last reading. */
   async measure(): Promise<void> {
     const peer = this.peer.peek();
     if (peer !== this.#lastPeer) {
       this.#lastPeer = peer;
       this.#last = undefined;
-      this.seen.value = false;
+      this.seen.value = peer !== undefined && peer === this.#pictured;
       this.quality.value = unmeasured;
     }
     if (!peer) return;
@@ -61,13 +69,14 @@ export class Feed {
   }
 
   #compare(before: Sample | undefined, now: Sample): void {
+    const shown = (now.video?.frames ?? 0) > 0 || this.#pictured === this.#lastPeer;
     if (!before) {
       this.#lastVideo = this.#lastSound = now.at;
+      this.seen.value = shown;
       return;
     }
     this.quality.value = judge(before, now);
     if (videoFlowed(before, now)) this.#lastVideo = now.at;
-    const shown = (now.video?.frames ?? 0) > 0;
     this.seen.value = shown && (this.stream !== camera || now.at - this.#lastVideo < videoGoneMs);
     this.#loudness = loudness(before, now);
     if ((this.#loudness ?? 0) > silence) this.#lastSound = now.at;
