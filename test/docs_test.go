@@ -82,7 +82,7 @@ func exists(t *testing.T, page, name string) {
 func TestPagesNewcomersNeed(t *testing.T) {
 	for _, page := range []string{
 		"README.md", "CONTRIBUTING.md", "LICENSE", "docs/architecture.md", "docs/dialects.md", "docs/performance.md",
-		"docs/operate/configuration.md", "docs/operate/install.md",
+		"docs/operate/configuration.md", "docs/operate/install.md", "docs/operate/metrics.md",
 	} {
 		if info, err := os.Stat(filepath.Join("..", filepath.FromSlash(page))); err != nil || info.Size() == 0 {
 			t.Errorf("%s is missing", page)

@@ -8,9 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
 	"switchboard/internal/app"
@@ -225,5 +228,30 @@ func TestLimitsAreCounted(t *testing.T) {
 		if want := fmt.Sprintf("switchboard_limit_refusals_total{limit=%q} 0\n", limit); !strings.Contains(metrics, want) {
 			t.Errorf("the metrics lack %s", want)
 		}
+	}
+}
+
+// The page about metrics names all that there are, with their labels, and no
+// others.
+func TestMetricsPageIsWhole(t *testing.T) {
+	s := run(t, func(c *config.Config, o *app.Options) { c.Dialects.Omikron.Access = config.AccessOpen })
+	_, metrics := get(t, s.page+"/metrics")
+	got := map[string]string{}
+	for _, line := range regexp.MustCompile(`(?m)^(switchboard_\w+)(\{.*\})? `).FindAllStringSubmatch(metrics, -1) {
+		var labels []string
+		for _, label := range regexp.MustCompile(`(\w+)="`).FindAllStringSubmatch(line[2], -1) {
+			labels = append(labels, label[1])
+		}
+		slices.Sort(labels)
+		got[line[1]] = strings.Join(labels, " ")
+	}
+	want := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(switchboard_\\w+)` \\|(.*?)\\|").FindAllStringSubmatch(read(t, "docs/operate/metrics.md"), -1) {
+		labels := strings.Fields(strings.NewReplacer("`", "", ",", "").Replace(row[2]))
+		slices.Sort(labels)
+		want[row[1]] = strings.Join(labels, " ")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/operate/metrics.md and /metrics (-page +server):\n%s", diff)
 	}
 }

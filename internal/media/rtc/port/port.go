@@ -97,7 +97,12 @@ func Listen(o Options) (*Port, error) {
 	if err := p.open(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open media port: %w", err), p.Close())
 	}
-	for _, s := range append(p.sockets4[:len(p.sockets4):len(p.sockets4)], p.sockets6...) {
+	sockets := append(p.sockets4[:len(p.sockets4):len(p.sockets4)], p.sockets6...)
+	if len(sockets) > 0 && sockets[0].Tight() {
+		receive, send := sockets[0].Buffers()
+		p.log.Info("the system keeps the buffers of the media port small, so bursts of packets may be lost", "receive", receive, "send", send)
+	}
+	for _, s := range sockets {
 		p.wg.Go(func() { p.read(s) })
 	}
 	if p.listener != nil {

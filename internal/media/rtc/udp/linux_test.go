@@ -273,6 +273,18 @@ func TestBuffers(t *testing.T) {
 	if smallReceive == 0 || smallSend == 0 || receive <= smallReceive || send <= smallSend {
 		t.Errorf("asked for 8 KiB: %d, %d; for 4 MiB: %d, %d", smallReceive, smallSend, receive, send)
 	}
+	if small.Tight() {
+		t.Error("8 KiB were granted, and are said not to be")
+	}
+	for _, of := range []struct {
+		receive, send int
+		want          bool
+	}{{8, 8, false}, {4, 8, true}, {8, 4, true}, {0, 0, false}} { // 0 is unknown
+		s := Socket{receive: of.receive, send: of.send, asked: Options{ReceiveBuffer: 8, SendBuffer: 8}}
+		if s.Tight() != of.want {
+			t.Errorf("granted %d and %d of 8: tight %v", of.receive, of.send, s.Tight())
+		}
+	}
 }
 
 // What the kernel is told and what it tells.

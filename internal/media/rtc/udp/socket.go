@@ -48,6 +48,7 @@ type Socket struct {
 	raw           syscall.RawConn
 	local         netip.AddrPort
 	receive, send int         // kernel buffers; set once in Listen
+	asked         Options     // for the buffers; set once in Listen
 	segment       atomic.Bool // the kernel cuts messages up
 	counters      counters
 }
@@ -85,7 +86,7 @@ func Listen(addr netip.AddrPort, o Options) (*Socket, error) {
 	if o.SendBuffer == 0 {
 		o.SendBuffer = defaultBuffer
 	}
-	s := new(Socket)
+	s := &Socket{asked: o}
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error { return s.configure(raw, o) }}
 	conn, err := config.ListenPacket(context.Background(), network, addr.String())
 	if err != nil {
@@ -127,6 +128,11 @@ func (s *Socket) LocalAddr() netip.AddrPort { return s.local }
 // Buffers returns the sizes of the kernel's buffers in bytes, as the kernel
 // counts them: with its own overhead for each datagram. 0 means unknown.
 func (s *Socket) Buffers() (receive, send int) { return s.receive, s.send }
+
+// Tight tells whether the kernel granted less than was asked for.
+func (s *Socket) Tight() bool {
+	return s.receive > 0 && s.receive < s.asked.ReceiveBuffer || s.send > 0 && s.send < s.asked.SendBuffer
+}
 
 // Segmentation reports whether runs of equal datagrams are handed to the kernel
 // in one piece. It starts as what the kernel says it can do and turns false for
