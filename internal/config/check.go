@@ -338,8 +338,8 @@ func (d Omikron) check(check *checker) {
 	if d.Linger < 0 || d.Linger > time.Hour {
 		check.wrong(path+"linger", "is %v; write 0s to 1h", d.Linger)
 	}
-	if u, err := url.Parse(d.AuthURL); d.AuthURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
-		check.wrong(path+"auth_url", "%q is no http or https URL", d.AuthURL)
+	if d.AuthURL != "" && !isSafeURL(d.AuthURL) {
+		check.wrong(path+"auth_url", "%q is no https URL, nor an http one of this machine; hashes that let people in are sent there", d.AuthURL)
 	}
 	if d.AuthURL != "" && !(d.LegacyClients && d.LegacyIotas) {
 		check.wrong(path+"auth_url", "an auth server elsewhere knows neither challenges nor secrets of Iotas; leave legacy_clients and legacy_iotas true, or use the directory here")

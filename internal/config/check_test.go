@@ -77,7 +77,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"linger":              {func(c *config.Config) { c.Dialects.Calling.Linger = -1 }, "dialects.calling.linger", "0s to 24h"},
 		"group's linger":      {func(c *config.Config) { c.Dialects.Omikron.Linger = -1 }, "dialects.omikron.linger", "0s to 1h"},
 		"no token":            {func(c *config.Config) { c.Dialects.Omikron.Access = "token" }, "dialects.omikron.access", "open or off"},
-		"auth server":         {func(c *config.Config) { c.Dialects.Omikron.AuthURL = "auth.example.org" }, "dialects.omikron.auth_url", "no http"},
+		"auth server":         {func(c *config.Config) { c.Dialects.Omikron.AuthURL = "auth.example.org" }, "dialects.omikron.auth_url", "no https"},
+		"an open auth server": {func(c *config.Config) { c.Dialects.Omikron.AuthURL = "http://auth.example.org" }, "dialects.omikron.auth_url", "no https"},
 		"challenges elsewhere": {func(c *config.Config) {
 			c.Dialects.Omikron.AuthURL, c.Dialects.Omikron.LegacyIotas = "https://auth.example.org", false
 		}, "dialects.omikron.auth_url", "neither challenges"},

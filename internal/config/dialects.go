@@ -155,8 +155,8 @@ type Omikron struct {
 	// `origins`. Empty: not offered.
 	PasskeyDomain string `yaml:"passkey_domain"`
 	// URL of an auth server that knows users, keys and Iotas, such as
-	// https://auth.example.org, instead of the directory here. Empty: the
-	// directory here.
+	// https://auth.example.org, or an http one of this machine, instead of the
+	// directory here. Empty: the directory here.
 	AuthURL string `yaml:"auth_url"`
 	// What this server shows the auth server as its `Authorization`.
 	AuthID Secret `yaml:"auth_id"`

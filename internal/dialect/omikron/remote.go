@@ -60,6 +60,17 @@ func (r *Remote) keep(key, text string, good time.Duration) {
 	}
 }
 
+// withinServer follows a server that names another place within itself, and none
+// that names another server, which would see the hash.
+func withinServer(next *http.Request, before []*http.Request) error {
+	if first := before[0].URL; next.URL.Scheme != first.Scheme || next.URL.Host != first.Host || len(before) > mostRedirects {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+const mostRedirects = 3
+
 // mostAnswer bounds what is read of an answer.
 const mostAnswer = 64 << 10
 
@@ -88,7 +99,9 @@ func (r *Remote) ask(ctx context.Context, question, user, keyHash string) ([]mem
 	if keyHash != "" {
 		request.Header.Set("PrivateKeyHash", keyHash)
 	}
-	answer, err := r.Client.Do(request)
+	client := *r.Client
+	client.CheckRedirect = withinServer
+	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

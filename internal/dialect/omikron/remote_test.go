@@ -72,6 +72,36 @@ func TestRemote(t *testing.T) {
 	close(release)
 }
 
+// TestRemoteShowsNobodyElse: an auth server that names another place within itself
+// is asked there; one that names another server leads nowhere, since that would
+// see the hash.
+func TestRemoteShowsNobodyElse(t *testing.T) {
+	iota, key := house(faultAda), strings.Repeat("a", 64)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("another server is asked for %s with %v", r.URL, r.Header)
+		_, _ = w.Write([]byte(`{"type":"success","data":{"matches":true,"iota_id":"` + iota + `"}}`))
+	}))
+	defer other.Close()
+	for name, row := range map[string]struct {
+		to   string
+		want core.ErrorKind
+	}{"itself": {"", 0}, "another": {other.URL, core.Unavailable}} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !strings.HasSuffix(r.URL.Path, "/") {
+				http.Redirect(w, r, row.to+r.URL.Path+"/", http.StatusPermanentRedirect)
+				return
+			}
+			_, _ = w.Write([]byte(`{"type":"success","data":{"matches":` + strconv.FormatBool(r.Header.Get("PrivateKeyHash") == key) + `,"iota_id":"` + iota + `"}}`))
+		}))
+		d := &omikron.Remote{Client: server.Client(), URL: server.URL}
+		if who, err := d.Resident(t.Context(), faultAda, omikron.Proof{Secret: key}); core.KindOf(err) != row.want || err == nil && who.Iota != iota {
+			t.Errorf("led to %s: %+v, %v", name, who, err)
+		}
+		d.Client.CloseIdleConnections()
+		server.Close()
+	}
+}
+
 // shelf is a memory that keeps all for ever and counts nothing.
 type shelf map[string]string
 
