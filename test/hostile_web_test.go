@@ -113,6 +113,39 @@ func TestHostileProxies(t *testing.T) {
 	}
 }
 
+// Who forgot to say that there is a proxy is told.
+func TestProxyThatNobodyMentioned(t *testing.T) {
+	for _, row := range []struct {
+		proxies []string
+		header  string
+		want    int
+	}{{nil, "X-Forwarded-For", 1}, {nil, "X-Other", 0}, {[]string{"127.0.0.1"}, "X-Forwarded-For", 0}} {
+		var lines logged
+		s := run(t, func(c *config.Config, o *app.Options) {
+			o.Engine = new(mediatest.Engine).Start
+			o.Log = slog.New(slog.NewTextHandler(&lines, nil))
+			c.TrustedProxies = row.proxies
+		})
+		for range 2 {
+			request, err := http.NewRequest(http.MethodGet, s.page+"/rooms/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set(row.header, "192.0.2.7")
+			response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+		}
+		s.cancel()
+		s.wait(t)
+		if got := strings.Count(lines.String(), "not in trusted_proxies"); got != row.want {
+			t.Errorf("%+v: said %d times", row, got)
+		}
+	}
+}
+
 // However much is logged, nobody who reads it can go on with another's session.
 func TestHostileReadersOfLogs(t *testing.T) {
 	var lines logged

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"switchboard/internal/certs"
@@ -102,7 +103,7 @@ func (s *server) listen(ctx context.Context) error {
 			}
 			return nil // by the server, as it should be
 		})
-		w.server = newHTTP(handler, s.Log)
+		w.server = newHTTP(s.noticeProxy(handler), s.Log)
 		if w.secure {
 			w.server.TLSConfig = s.certs.TLSConfig().Clone()
 		}
@@ -116,6 +117,24 @@ func newHTTP(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)} // mostly what scanners of the net do
+}
+
+// noticeProxy says once in the log when a server that takes itself to be for this
+// machine alone is reached through a proxy: guests and known passwords then are
+// for whoever reaches the proxy.
+func (s *server) noticeProxy(next http.Handler) http.Handler {
+	if !private(s.Config) {
+		return next
+	}
+	var once sync.Once
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+			once.Do(func() {
+				s.Log.Warn("clients come through a proxy that is not in trusted_proxies, so all count as sitting at this machine")
+			})
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // everything answers at an address without a dialect of its own.
