@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/netip"
@@ -140,11 +142,34 @@ func (c *checker) ipAddress(path, address string) {
 	}
 }
 
-func (c *checker) file(path, name string) {
+// file tells whether there is such a file.
+func (c *checker) file(path, name string) bool {
 	if name == "" {
 		c.wrong(path, "names no file; write its path")
-	} else if info, err := os.Stat(name); err != nil || info.IsDir() {
+		return false
+	}
+	if info, err := os.Stat(name); err != nil || info.IsDir() {
 		c.wrong(path, "there is no file %s", name)
+		return false
+	}
+	return true
+}
+
+// certificates looks for at least one in a PEM file.
+func (c *checker) certificates(path, name string) {
+	if !c.file(path, name) {
+		return
+	}
+	if pem, err := os.ReadFile(name); err != nil {
+		c.wrong(path, "cannot be read: %s", err)
+	} else if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		c.wrong(path, "%s holds no certificate in PEM", name)
+	}
+}
+
+func (c *checker) directory(path, name string) {
+	if _, err := os.ReadDir(name); err != nil {
+		c.wrong(path, "%q is no directory that can be read", name)
 	}
 }
 
@@ -254,8 +279,12 @@ func (c *Config) checkTLS(check *checker) {
 	check.oneOf("tls.mode", c.TLS.Mode, TLSOff, TLSFiles, TLSACME, TLSSelfSigned)
 	switch c.TLS.Mode {
 	case TLSFiles:
-		check.file("tls.cert_file", c.TLS.CertFile)
-		check.file("tls.key_file", c.TLS.KeyFile)
+		certificate, key := check.file("tls.cert_file", c.TLS.CertFile), check.file("tls.key_file", c.TLS.KeyFile)
+		if certificate && key {
+			if _, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile); err != nil {
+				check.wrong("tls.cert_file", "does not serve together with tls.key_file: %s", err)
+			}
+		}
 	case TLSACME:
 		c.TLS.ACME.check(check)
 	}
@@ -274,7 +303,7 @@ func (a ACME) check(check *checker) {
 		check.wrong("tls.acme.directory", "%q is no https URL", a.Directory)
 	}
 	if a.RootsFile != "" {
-		check.file("tls.acme.roots_file", a.RootsFile)
+		check.certificates("tls.acme.roots_file", a.RootsFile)
 	}
 }
 
@@ -319,9 +348,7 @@ func (d Openvocs) check(check *checker) {
 	const path = "dialects.openvocs."
 	check.origins(path+"origins", d.Origins)
 	if d.Static != "" {
-		if info, err := os.Stat(d.Static); err != nil || !info.IsDir() {
-			check.wrong(path+"static", "%q is no directory that can be read", d.Static)
-		}
+		check.directory(path+"static", d.Static)
 	}
 	for i, server := range d.Servers {
 		if u, err := url.Parse(server); err != nil || u.Scheme != "wss" && u.Scheme != "ws" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
@@ -375,6 +402,9 @@ func (c *Config) checkMedia(check *checker) {
 	}
 	if m := c.Media; m.PlainPortMin < 1024 || m.PlainPortMin >= m.PlainPortMax || m.PlainPortMax > 65535 {
 		check.wrong("media.plain_port_min", "%d to %d is no range of ports; write two numbers from 1024 to 65535, the lower one here", m.PlainPortMin, m.PlainPortMax)
+	}
+	if c.Media.Files != "" {
+		check.directory("media.files", c.Media.Files)
 	}
 	for i, codec := range c.Media.VideoCodecs {
 		path := fmt.Sprintf("media.video_codecs[%d]", i)

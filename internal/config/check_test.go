@@ -53,6 +53,12 @@ func TestWhatIsRefused(t *testing.T) {
 		"TLS mode":            {func(c *config.Config) { c.TLS.Mode = "on" }, "tls.mode", "self-signed"},
 		"no certificate file": {func(c *config.Config) { c.TLS.Mode = "files"; c.TLS.KeyFile = "check_test.go" }, "tls.cert_file", "write its path"},
 		"key file is not":     {func(c *config.Config) { c.TLS.Mode = "files"; c.TLS.CertFile = "check_test.go"; c.TLS.KeyFile = "." }, "tls.key_file", "no file"},
+		"no certificate": {func(c *config.Config) {
+			c.TLS = config.TLS{Mode: "files", CertFile: "check_test.go", KeyFile: "check_test.go"}
+		}, "tls.cert_file", "PEM"},
+		"no root":             {func(c *config.Config) { c.TLS = acme(); c.TLS.ACME.RootsFile = "check_test.go" }, "tls.acme.roots_file", "no certificate"},
+		"no files to play":    {func(c *config.Config) { c.Media.Files = "check_test.go" }, "media.files", "no directory"},
+		"no web client":       {func(c *config.Config) { c.Dialects.Openvocs.Static = "none" }, "dialects.openvocs.static", "no directory"},
 		"ACME for nobody":     {func(c *config.Config) { c.TLS.Mode = "acme" }, "tls.acme.domains", "names"},
 		"ACME for an address": {func(c *config.Config) { c.TLS.Mode = "acme"; c.TLS.ACME.Domains = []string{"192.0.2.1"} }, "tls.acme.domains[0]", "host name"},
 		"ACME directory":      {func(c *config.Config) { c.TLS = acme(); c.TLS.ACME.Directory = "http://ca" }, "tls.acme.directory", "https"},
@@ -69,6 +75,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"TLS twice":           {ldap(func(d *config.LDAP) { d.StartTLS = true }), "ldap[0].starttls", "remove"},
 		"nobody's name":       {ldap(func(d *config.LDAP) { d.UserDN = "uid=ada" }), "ldap[0].user_dn", "%s"},
 		"directory's CA":      {ldap(func(d *config.LDAP) { d.CAFile = "none.pem" }), "ldap[0].ca_file", "none.pem"},
+		"directory's CA file": {ldap(func(d *config.LDAP) { d.CAFile = "check_test.go" }), "ldap[0].ca_file", "no certificate"},
 		"patience":            {ldap(func(d *config.LDAP) { d.Timeout = time.Hour }), "ldap[0].timeout", "1m"},
 		"connections":         {ldap(func(d *config.LDAP) { d.Connections = -1 }), "ldap[0].connections", "default"},
 		"room creators":       {func(c *config.Config) { c.Dialects.Kurento.RoomCreators = "(" }, "dialects.kurento.room_creators", "regular expression"},

@@ -66,7 +66,7 @@ func (d LDAP) check(check *checker, path string) {
 		check.wrong(path+"user_dn", "does not have %%s once; write it where the user's id goes, such as uid=%%s,ou=people,dc=example,dc=org")
 	}
 	if d.CAFile != "" {
-		check.file(path+"ca_file", d.CAFile)
+		check.certificates(path+"ca_file", d.CAFile)
 	}
 	if d.Timeout < 0 || d.Timeout > time.Minute {
 		check.wrong(path+"timeout", "is %v; write up to 1m", d.Timeout)
