@@ -205,6 +205,12 @@ func TestOrigins(t *testing.T) {
 		}
 		response.Body.Close()
 	}
+	// Nor can one whose name was made to point here.
+	_, response, err := websocket.DefaultDialer.Dial(s.room, http.Header{"Origin": {"http://evil.example"}, "Host": {"evil.example"}})
+	if err == nil || response.StatusCode != http.StatusForbidden {
+		t.Errorf("a page of another name for this machine: %v, want %d", response.Status, http.StatusForbidden)
+	}
+	response.Body.Close()
 }
 
 // What a client may send at all it may send to others.

@@ -121,6 +121,9 @@ func (s *server) terms(access string, origins config.Origins) socket.Terms {
 		origins = s.Config.Origins
 	}
 	t := socket.Terms{Origin: origins.Allow}
+	if private(s.Config) {
+		t.Origin = origins.AllowHere
+	}
 	switch access {
 	case config.AccessOpen:
 		t.Access = core.AccessOpen

@@ -29,7 +29,8 @@ type Config struct {
 	// and can be removed.
 	Demo bool `yaml:"demo"`
 	// Which web pages may open a connection from a browser: `same` (the page came
-	// from this server), `local` (pages of this machine: localhost, 127.0.0.1 and
+	// from this server; where it listens on loopback only and `trusted_proxies` is
+	// empty, under a name of this machine), `local` (pages of this machine: localhost, 127.0.0.1 and
 	// ::1, any port), an origin such as `https://app.example.org`, one with
 	// subdomains `https://*.example.org`, or `*` for any. Clients that are no
 	// browser send no Origin and are not affected. Others are refused with HTTP 403.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -37,6 +38,18 @@ func (o Origins) Allow(origin, host string) bool {
 		}
 	}
 	return false
+}
+
+// AllowHere is Allow for a server that only this machine can reach: there a page
+// of the same name came from it only if that is a name of this machine. Any other
+// was made to point here by whoever owns it.
+func (o Origins) AllowHere(origin, host string) bool {
+	at, err := url.Parse("//" + host)
+	if err == nil && isLoopbackHost(at.Hostname()) {
+		return o.Allow(origin, host)
+	}
+	named := slices.DeleteFunc(slices.Clone(o), func(word string) bool { return word == OriginSame })
+	return named.Allow(origin, host)
 }
 
 func originMatches(word string, page *url.URL, host string) bool {

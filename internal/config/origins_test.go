@@ -43,3 +43,29 @@ func TestOriginsAllow(t *testing.T) {
 		}
 	}
 }
+
+// TestOriginsOfThisMachine: a name that was made to point to this machine is not
+// this machine's, unless the list names it.
+func TestOriginsOfThisMachine(t *testing.T) {
+	usual := config.Origins{"same", "local"}
+	for _, row := range []struct {
+		words        config.Origins
+		origin, host string
+		want         bool
+	}{
+		{usual, "", "evil.example:8080", true}, // no browser
+		{usual, "http://evil.example:8080", "evil.example:8080", false},
+		{usual, "http://192.0.2.1:8080", "192.0.2.1:8080", false},
+		{usual, "http://localhost:8080", "localhost:8080", true},
+		{config.Origins{"same"}, "http://localhost:8080", "localhost:8080", true},
+		{config.Origins{"same"}, "http://localhost:3000", "localhost:8080", false},
+		{config.Origins{"same"}, "http://127.0.0.1", "127.0.0.1", true},
+		{config.Origins{"same"}, "http://[::1]:8080", "[::1]:8080", true},
+		{config.Origins{"https://talk.example"}, "https://talk.example", "talk.example", true},
+		{config.Origins{"*"}, "http://evil.example:8080", "evil.example:8080", true},
+	} {
+		if got := row.words.AllowHere(row.origin, row.host); got != row.want {
+			t.Errorf("%v allow %q at %q: got %t, want %t", row.words, row.origin, row.host, got, row.want)
+		}
+	}
+}
