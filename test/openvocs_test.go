@@ -238,6 +238,12 @@ func TestOperatorsOfADirectory(t *testing.T) {
 	kept := openConsole(t, s.page, "b")
 	kept.session = session
 	kept.login(t, "gus", "flight") // the directory is not asked
+	_, metrics := get(t, s.page+"/metrics")
+	for outcome, want := range map[string]int{"admitted": 5, "denied": 1, "unavailable": 2, "throttled": 0} {
+		if line := fmt.Sprintf("switchboard_logins_total{outcome=%q} %d\n", outcome, want); !strings.Contains(metrics, line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
 }
 
 // TestOperatorsByToken: an application vouches for operators whom nobody has given

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"switchboard/internal/auth"
 	"switchboard/internal/certs"
 	"switchboard/internal/config"
 	"switchboard/internal/core"
@@ -83,6 +84,7 @@ type server struct {
 	registry *prometheus.Registry
 
 	store   store.Store
+	gate    *auth.Gate
 	hub     *core.Hub
 	media   *rtc.Engine // nil with an engine of Options
 	sockets *socket.Server

@@ -9,10 +9,11 @@ import (
 
 // openHub makes everything that lives, with the media engine in it.
 func (s *server) openHub(context.Context) error {
-	gate, err := s.gate()
+	gate, err := s.openGate()
 	if err != nil {
 		return err
 	}
+	s.gate = gate
 	s.run("removing what has expired", gate.Run)
 	engine := s.Engine
 	if engine == nil {

@@ -28,6 +28,7 @@ func (f *figures) Describe(chan<- *prometheus.Desc) {}
 // Collect implements [prometheus.Collector].
 func (f *figures) Collect(out chan<- prometheus.Metric) {
 	f.collectHub(out)
+	f.collectLogins(out)
 	f.collectSockets(out)
 	f.collectMedia(out)
 }
@@ -36,7 +37,24 @@ func (f *figures) collectMedia(out chan<- prometheus.Metric) {
 	if f.server.media == nil {
 		return
 	}
-	n := f.server.media.Counters().Port
+	counters := f.server.media.Counters()
+	n, m := counters.Port, counters.Mix
+	for _, c := range []struct {
+		name, help string
+		value      uint64
+	}{
+		{"media_packets_received", "Packets that arrived at the media port by UDP.", n.Received},
+		{"media_packets_sent", "Packets sent from the media port by UDP.", n.Sent},
+		{"media_sent_bytes", "Bytes in packets sent from the media port by UDP.", n.SentBytes},
+		{"media_packets_unsent", "Packets that were not sent since the system had no room for them.", n.Unsent},
+	} {
+		out <- prometheus.MustNewConstMetric(describe(c.help, nil, c.name, "total"), prometheus.CounterValue, float64(c.value))
+	}
+	mixed := describe("Packets of sound in the mixer, by what was done with them; concealed are gaps of 20 ms.", []string{"kind"}, "mix", "packets", "total")
+	for kind, n := range map[string]uint64{"decoded": m.Decoded, "encoded": m.Encoded, "sent": m.Frames, "recovered": m.Recovered,
+		"concealed": m.Concealed, "dropped": m.Dropped, "failed": m.Failed} {
+		out <- prometheus.MustNewConstMetric(mixed, prometheus.CounterValue, float64(n), kind)
+	}
 	d := describe("What arrived at the media port and was not taken, by the reason.", []string{"reason"}, "media", "refused", "total")
 	for reason, n := range map[string]uint64{"stranger": n.Strangers, "check": n.Refused, "overflow": n.Overflows, "connection": n.Refusals} {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), reason)
@@ -59,6 +77,14 @@ func (f *figures) collectHub(out chan<- prometheus.Metric) {
 		{"directories", "Directories that somebody watches or is listed in.", n.Directories},
 	} {
 		out <- prometheus.MustNewConstMetric(describe(g.help, nil, g.name), prometheus.GaugeValue, float64(g.value))
+	}
+}
+
+func (f *figures) collectLogins(out chan<- prometheus.Metric) {
+	n := f.server.gate.Counts()
+	d := describe("People who wanted to log in, by what became of it.", []string{"outcome"}, "logins", "total")
+	for outcome, n := range map[string]int64{"admitted": n.Admitted, "denied": n.Denied, "throttled": n.Throttled, "unavailable": n.Unavailable} {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), outcome)
 	}
 }
 

@@ -85,8 +85,8 @@ func (s *server) operators(ctx context.Context) []string {
 	return all
 }
 
-// gate makes the place where people prove who they are.
-func (s *server) gate() (*auth.Gate, error) {
+// openGate makes the place where people prove who they are.
+func (s *server) openGate() (*auth.Gate, error) {
 	tokens, err := tokens(s.Config.Tokens)
 	if err != nil {
 		return nil, err

@@ -58,8 +58,12 @@ type Options struct {
 	Clock Clock
 }
 
-// Stats counts what was dropped since the port was opened.
+// Stats counts what passed through the port by UDP since it was opened, and what
+// was dropped.
 type Stats struct {
+	Received, Sent, SentBytes uint64 // datagrams, and the payloads of those sent
+	Unsent                    uint64 // datagrams for which the system had no room
+
 	Strangers uint64 // datagrams from addresses that belong to nobody
 	Refused   uint64 // connectivity checks for nobody or with a wrong password
 	Overflows uint64 // STUN and DTLS that their owner was too slow to take
@@ -97,7 +101,7 @@ func Listen(o Options) (*Port, error) {
 	if err := p.open(o); err != nil {
 		return nil, errors.Join(fmt.Errorf("open media port: %w", err), p.Close())
 	}
-	sockets := append(p.sockets4[:len(p.sockets4):len(p.sockets4)], p.sockets6...)
+	sockets := p.Sockets()
 	if len(sockets) > 0 && sockets[0].Tight() {
 		receive, send := sockets[0].Buffers()
 		p.log.Info("the system keeps the buffers of the media port small, so bursts of packets may be lost", "receive", receive, "send", send)
@@ -198,10 +202,18 @@ func (p *Port) Sockets() []*udp.Socket {
 
 // Stats returns the counters.
 func (p *Port) Stats() Stats {
-	return Stats{
+	all := Stats{
 		Strangers: p.stats.strangers.Load(), Refused: p.stats.refused.Load(),
 		Overflows: p.stats.overflows.Load(), Refusals: p.stats.refusals.Load(),
 	}
+	for _, s := range p.Sockets() {
+		n := s.Stats()
+		all.Received += n.Received
+		all.Sent += n.Sent
+		all.SentBytes += n.SentBytes
+		all.Unsent += n.Dropped
+	}
+	return all
 }
 
 // socket returns one to reach an address of this family, nil if there is none.

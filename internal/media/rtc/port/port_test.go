@@ -156,6 +156,9 @@ func TestSignedCheckOpensTheWay(t *testing.T) {
 	if n, _, err := e.ReadDTLS(b); err != nil || !bytes.Equal(b[:n], dtlsPacket) {
 		t.Errorf("dtls: %x, %v", b[:n], err)
 	}
+	if s := p.Stats(); s.Received < 3 || s.Unsent != 0 {
+		t.Errorf("counted %+v, want the three that arrived", s)
+	}
 }
 
 // TestStrangers: nothing from an unknown address gets through or makes state:
