@@ -205,3 +205,37 @@ func TestABrokenSocketKeepsItsMedia(t *testing.T) {
 	bo.says("still here?")
 	ada.reads("bo", "still here?")
 }
+
+// A room can be used without a mouse, from the form to leaving.
+func TestARoomByKeyboard(t *testing.T) {
+	server, browser := startServer(t), startBrowser(t)
+	ada := visitor{openTab(t, browser, "ada", "http://"+server.address+"/rooms/?video=320x180#/kiosk")}
+	ada.do(chromedp.WaitVisible(hook("join")))
+	ada.tabTo("name")
+	ada.do(chromedp.KeyEvent("ada\r"))
+	ada.in("joined")
+	ada.do(chromedp.KeyEvent("m"))
+	ada.until("to be muted", `document.querySelector('[data-testid=mute]').ariaLabel.startsWith('Unmute')`)
+	ada.do(chromedp.KeyEvent("c"))
+	ada.until("the chat to take what is typed", `document.activeElement.dataset.testid === 'chat-input'`)
+	ada.do(chromedp.KeyEvent("much ado\r"))
+	ada.reads("ada", "much ado")
+	ada.until("still to be muted: an m in a text is no key", `document.querySelector('[data-testid=mute]').ariaLabel.startsWith('Unmute')`)
+	ada.do(chromedp.KeyEvent("\u001b"))
+	ada.until("the chat to be closed", `document.querySelector('[data-testid=chat-input]') === null`)
+	ada.tabTo("leave")
+	ada.do(chromedp.KeyEvent("\r"))
+	ada.in("left")
+}
+
+// tabTo presses the tab key until an element has the focus.
+func (v visitor) tabTo(name string) {
+	v.t.Helper()
+	for range 40 {
+		if must[bool](v.tab, fmt.Sprintf("document.activeElement?.dataset.testid === %s", quote(name))) {
+			return
+		}
+		v.do(chromedp.KeyEvent("\t"))
+	}
+	v.t.Fatalf("%s: no number of tabs leads to %s", v.name, name)
+}
