@@ -21,15 +21,19 @@ func (s *server) announce() {
 		if w.secure {
 			letter = "s"
 		}
+		here := s.spoken
 		if w.Dialect != "" {
-			row(w.Dialect, fmt.Sprintf("ws%s://%s/ (any path)", letter, at))
-			continue
+			if here = s.speaking(w.Dialect); len(here) == 1 {
+				row(w.Dialect, fmt.Sprintf("ws%s://%s/ (any path)", letter, at))
+				continue
+			}
+		} else {
+			row("pages", fmt.Sprintf("http%s://%s/", letter, at))
+			for _, folder := range folders() {
+				row("", fmt.Sprintf("http%s://%s/%s/", letter, at, folder))
+			}
 		}
-		row("pages", fmt.Sprintf("http%s://%s/", letter, at))
-		for _, folder := range folders() {
-			row("", fmt.Sprintf("http%s://%s/%s/", letter, at, folder))
-		}
-		for _, d := range s.spoken {
+		for _, d := range here {
 			for _, path := range d.dialect.Paths {
 				row(d.dialect.Name, fmt.Sprintf("ws%s://%s%s", letter, at, path))
 			}

@@ -155,15 +155,21 @@ func (s *server) everything() (http.Handler, error) {
 	return mux, nil
 }
 
-// only answers at an address that speaks one dialect, at any path, unless the
-// dialect's own paths differ in what is spoken there.
-func (s *server) only(name string) (http.Handler, error) {
+// speaking lists what is spoken of one dialect, which may differ by its paths.
+func (s *server) speaking(name string) []spoken {
 	var all []spoken
 	for _, d := range s.spoken {
 		if d.dialect.Name == name {
 			all = append(all, d)
 		}
 	}
+	return all
+}
+
+// only answers at an address that speaks one dialect, at any path, unless the
+// dialect's own paths differ in what is spoken there.
+func (s *server) only(name string) (http.Handler, error) {
+	all := s.speaking(name)
 	mux := http.NewServeMux()
 	for _, d := range all {
 		if d.dialect.HTTP != nil {

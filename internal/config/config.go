@@ -83,9 +83,10 @@ type Listen struct {
 	Address string `yaml:"address"`
 	// Serve TLS here. Left out, it is on whenever `tls.mode` is not `off`.
 	TLS *bool `yaml:"tls"`
-	// Name of the only dialect to serve here, at any path, for clients with a
-	// port of their own or a path that cannot be set. Empty: all dialects, each
-	// at its own path, with the pages and the API.
+	// Name of the only dialect to serve here, at any path unless its paths differ in
+	// what is spoken there (`omikron`), for clients with a port of their own or a
+	// path that cannot be set. Empty: all dialects, each at its own path, with the
+	// pages and the API.
 	Dialect string `yaml:"dialect"`
 }
 
