@@ -8,6 +8,9 @@ type MixRequest struct {
 	Volume    int               `json:"volume"` // in percent, 0 silent to 100 as it was spoken
 	// Video shows who speaks too, on the transport's first free video line.
 	Video bool `json:"video,omitempty"`
+	// SoundOnly leaves out whoever publishes a picture, with all their sound: who
+	// asks for this receives those one by one.
+	SoundOnly bool `json:"soundOnly,omitempty"`
 }
 
 // mixSubscription is a participant hearing the mix of their room.
@@ -15,6 +18,7 @@ type mixSubscription struct {
 	transport media.TransportID
 	volume    int
 	video     bool
+	soundOnly bool
 }
 
 // HearMix makes one of the session's transports hear everybody in the room but
@@ -51,7 +55,7 @@ func (p *Participant) HearMix(r MixRequest) error {
 	if p.mix != nil {
 		room.unhear(p)
 	}
-	p.mix = &mixSubscription{r.Transport, r.Volume, r.Video}
+	p.mix = &mixSubscription{r.Transport, r.Volume, r.Video, r.SoundOnly}
 	if room.hearers == nil {
 		room.hearers = map[media.TransportID][]*Participant{}
 	}

@@ -25,7 +25,9 @@ type actor struct {
 	muted     map[string]bool
 	mode      map[string]core.Mode
 	loopback  map[string]bool
+	films     map[string]bool // what is published has a picture
 	hears     map[string]bool // the mix
+	soundOnly map[string]bool // without whoever films
 	told      []core.Fact
 }
 
@@ -43,7 +45,7 @@ func request(name, room string) core.JoinRequest {
 
 func newActor(t testing.TB, h *house, name string) *actor {
 	a := &actor{client: h.connect(t), name: name, places: map[string]*core.Participant{}, published: map[string]bool{},
-		muted: map[string]bool{}, mode: map[string]core.Mode{}, loopback: map[string]bool{}, hears: map[string]bool{}}
+		muted: map[string]bool{}, mode: map[string]core.Mode{}, loopback: map[string]bool{}, films: map[string]bool{}, hears: map[string]bool{}, soundOnly: map[string]bool{}}
 	a.up, a.down = a.transport(t), a.transport(t)
 	return a
 }
@@ -68,8 +70,13 @@ func (a *actor) step(h *house, pick func(int) int) {
 		delete(a.loopback, room)
 		delete(a.hears, room)
 	case 1:
-		if _, err := p.Publish(core.PublishRequest{Name: "cam", Transport: a.up.ID(), Tracks: tracksOf(a.up.ID())}); err == nil {
-			a.published[room], a.muted[room] = true, false
+		films := pick(2) == 0
+		tracks := tracksOf(a.up.ID())
+		if !films {
+			tracks = tracks[:1]
+		}
+		if _, err := p.Publish(core.PublishRequest{Name: "cam", Transport: a.up.ID(), Tracks: tracks}); err == nil {
+			a.published[room], a.muted[room], a.films[room] = true, false, films
 		}
 	case 2:
 		if p.Unpublish("cam") == nil {
@@ -100,8 +107,9 @@ func (a *actor) step(h *house, pick func(int) int) {
 	case 7:
 		_ = p.Send(core.Message{Type: core.TextMessage, Body: []byte("hi")})
 	case 9:
-		if p.HearMix(core.MixRequest{Transport: a.down.ID(), Volume: 1 + pick(100), Video: pick(2) == 0}) == nil {
-			a.hears[room] = true
+		soundOnly := pick(2) == 0
+		if p.HearMix(core.MixRequest{Transport: a.down.ID(), Volume: 1 + pick(100), Video: pick(2) == 0, SoundOnly: soundOnly}) == nil {
+			a.hears[room], a.soundOnly[room] = true, soundOnly
 		}
 	case 10:
 		p.StopMix()
@@ -131,6 +139,12 @@ func judge(t interface{ Errorf(string, ...any) }, h *house, actors []*actor) {
 		}
 		if rec.Mix > 0 && !to.hears[room] {
 			t.Errorf("%s: %s hears a mix without asking", room, to.name)
+		}
+		for _, from := range actors {
+			out := from.places[room] != nil && from.published[room] && (from == to || to.soundOnly[room] && from.films[room])
+			if got := slices.Contains(rec.Own, from.up.ID()); rec.Mix > 0 && got != out {
+				t.Errorf("%s: is %s left out of what %s hears? %t, want %t", room, from.name, to.name, got, out)
+			}
 		}
 		for _, track := range rec.Forward {
 			from := byTransport[owner(track)]

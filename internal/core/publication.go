@@ -87,7 +87,7 @@ func (p *Participant) publish(r *PublishRequest) (info PublicationInfo, routes m
 	p.publications = append(p.publications, pub)
 	p.room.tell(TrackPublished{Room: p.room.id, Publication: pub.info(), Participant: p.info()}, p)
 	routes = p.room.withOwnMix(p.room.withVoices(media.Routes{Room: p.room.id.media()}, p), p)
-	if pub.has(media.Video) {
+	if p.films() {
 		routes = p.room.withPictures(routes)
 	}
 	return pub.info(), routes, nil

@@ -33,9 +33,12 @@ func (r *Room) reception(to media.TransportID) media.Reception {
 			continue
 		}
 		rec.Mix = max(rec.Mix, p.mix.volume)
-		for _, pub := range p.publications {
-			if pub.transport != to && !slices.Contains(rec.Own, pub.transport) {
-				rec.Own = append(rec.Own, pub.transport)
+		rec.Own = p.without(rec.Own, to)
+		if p.mix.soundOnly {
+			for _, other := range r.participants {
+				if other != p && other.films() {
+					rec.Own = other.without(rec.Own, to)
+				}
 			}
 		}
 		if track, ok := r.speaker(p); ok && p.mix.video && !slices.Contains(rec.Forward, track) {
@@ -64,6 +67,18 @@ func (r *Room) reception(to media.TransportID) media.Reception {
 		rec.Data = append(rec.Data, other)
 	}
 	return rec
+}
+
+// without adds the transports over which the participant speaks to those that a
+// mix leaves out; the one that hears it is left out anyhow. Callers hold the
+// room's lock.
+func (p *Participant) without(out []media.TransportID, to media.TransportID) []media.TransportID {
+	for _, pub := range p.publications {
+		if pub.transport != to && !slices.Contains(out, pub.transport) {
+			out = append(out, pub.transport)
+		}
+	}
+	return out
 }
 
 // routesAround returns what changes when a participant's mode does: what their

@@ -84,6 +84,12 @@ func (p *Participant) picture() *publication {
 	return nil
 }
 
+// films tells whether the participant publishes a picture, be it muted. Callers
+// hold the room's lock.
+func (p *Participant) films() bool {
+	return slices.ContainsFunc(p.publications, func(pub *publication) bool { return pub.has(media.Video) })
+}
+
 func (p *publication) carries(id media.TrackID) bool {
 	return slices.ContainsFunc(p.tracks, func(t media.Track) bool { return t.ID == id })
 }
@@ -109,11 +115,11 @@ func (r *Room) speaker(to *Participant) (track media.TrackID, ok bool) {
 	return "", false
 }
 
-// withPictures adds to routes what the transports receive that see who speaks.
-// Callers hold r.mu.
+// withPictures adds to routes what the transports receive that see who speaks,
+// or do not hear whom they can see. Callers hold r.mu.
 func (r *Room) withPictures(routes media.Routes) media.Routes {
 	for to, hearers := range r.hearers {
-		if !slices.ContainsFunc(hearers, func(p *Participant) bool { return p.mix.video }) {
+		if !slices.ContainsFunc(hearers, func(p *Participant) bool { return p.mix.video || p.mix.soundOnly }) {
 			continue
 		}
 		if slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == to }) {

@@ -221,8 +221,9 @@ type Reception struct {
 	// as the loudest. A mix takes the first audio line before anything forwarded
 	// does.
 	Mix int `json:"mix,omitempty"`
-	// Own are further transports over which whoever hears the mix speaks. What
-	// one room says counts for the mix of all.
+	// Own are further transports that the mix leaves out: those over which
+	// whoever hears it speaks, or receives one by one. What one room says counts
+	// for the mix of all.
 	Own []TransportID `json:"own,omitempty"`
 	// Data lists transports whose data channel messages are passed on to this
 	// one.
