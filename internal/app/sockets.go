@@ -59,7 +59,7 @@ func (s *server) kurento(terms socket.Terms) ([]dialect.Dialect, error) {
 		return nil, fmt.Errorf("room creators: %w", err)
 	}
 	return []dialect.Dialect{kurento.New(kurento.Options{Hub: s.hub, Log: s.Log, Access: terms.Access, AdminToken: c.AdminToken.Reveal(), OpenAdmin: private(s.Config),
-		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, ICEServers: s.relays, SpeakerInterval: c.SpeakerInterval,
+		RoomCreators: creators, MaxVideoKbps: c.MaxVideoKbps, MostVoices: c.MostVoices, ICEServers: s.relays, SpeakerInterval: c.SpeakerInterval,
 		SpeakerThreshold: c.SpeakerThreshold, FilterParam: c.FilterParam, LoopbackRemote: c.LoopbackRemote, LoopbackAndLocal: c.LoopbackAndLocal})}, nil
 }
 

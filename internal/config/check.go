@@ -340,6 +340,7 @@ func (k Kurento) check(check *checker) {
 	if k.MaxVideoKbps < 30 {
 		check.wrong(path+"max_video_kbps", "is %d; write 30 or more", k.MaxVideoKbps)
 	}
+	check.atLeast(path+"most_voices", int64(k.MostVoices), 1)
 	check.atLeast(path+"speaker_interval", int64(k.SpeakerInterval), 1)
 	check.oneOf(path+"filter_param", k.FilterParam, "hat", "marker")
 }

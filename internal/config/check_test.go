@@ -80,6 +80,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"connections":         {ldap(func(d *config.LDAP) { d.Connections = -1 }), "ldap[0].connections", "default"},
 		"room creators":       {func(c *config.Config) { c.Dialects.Kurento.RoomCreators = "(" }, "dialects.kurento.room_creators", "regular expression"},
 		"no video":            {func(c *config.Config) { c.Dialects.Kurento.MaxVideoKbps = 0 }, "dialects.kurento.max_video_kbps", "30 or more"},
+		"no voices":           {func(c *config.Config) { c.Dialects.Kurento.MostVoices = 0 }, "dialects.kurento.most_voices", "1 or more"},
 		"speaker interval":    {func(c *config.Config) { c.Dialects.Kurento.SpeakerInterval = 0 }, "dialects.kurento.speaker_interval", "1 or more"},
 		"linger":              {func(c *config.Config) { c.Dialects.Calling.Linger = -1 }, "dialects.calling.linger", "0s to 24h"},
 		"group's linger":      {func(c *config.Config) { c.Dialects.Omikron.Linger = -1 }, "dialects.omikron.linger", "0s to 1h"},

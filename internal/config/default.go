@@ -17,6 +17,7 @@ func Default() *Config {
 				Access:           AccessOpen,
 				RoomCreators:     ".*",
 				MaxVideoKbps:     600,
+				MostVoices:       12,
 				SpeakerInterval:  1800,
 				SpeakerThreshold: -50,
 				FilterParam:      "hat",

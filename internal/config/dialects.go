@@ -62,6 +62,10 @@ type Kurento struct {
 	RoomCreators string `yaml:"room_creators"`
 	// Most that a publisher is asked to send as video, in kbit/s.
 	MaxVideoKbps int `yaml:"max_video_kbps"`
+	// Most participants with sound and no picture that a client is shown one by
+	// one. Where there are more, they are one participant called `mix`, whose
+	// stream is all of them together.
+	MostVoices int `yaml:"most_voices"`
 	// Milliseconds between two looks at who is speaking, told to the demo client
 	// (`updateSpeakerInterval`).
 	SpeakerInterval int `yaml:"speaker_interval"`

@@ -336,3 +336,36 @@ func TestAnOperatorAndARoomMeet(t *testing.T) {
 	charlie.sees(openLoop, "people", "You")
 	charlie.hearsNothingOf(guest)
 }
+
+// TestManyVoicesAreOne: where more only speak than a room's page is shown, it
+// sees one participant in their stead, and hears them all in it.
+func TestManyVoicesAreOne(t *testing.T) {
+	server, browser := startServer(t, "dialects.kurento.most_voices=1"), startBrowser(t)
+	mia := visitor{openTab(t, browser, "mia", "http://"+server.address+"/rooms/?video=320x180&tone=500#/"+openLoop, tones)}
+	mia.do(chromedp.SendKeys(hook("name"), "mia"), chromedp.Click(hook("join")))
+	mia.in("joined")
+	guest := operator{mia.tab, 500}
+	shown := func(names string) {
+		mia.until(names+" to be shown", fmt.Sprintf(`[...document.querySelectorAll('[data-testid=tile]')].map((n) => n.dataset.user).sort().join() === %s`, quote(names)))
+	}
+	join := func(user string, hertz int) operator {
+		o := operate(t, browser, server.address, user, user, hertz)
+		o.do(chromedp.Click(chromedp.CSS(`[data-testid=page]:nth-child(2)`)))
+		o.press(openLoop, "talk", "talk")
+		return o
+	}
+	charlie := join("capcom", 820)
+	shown("capcom,mia")
+	charlie.hold(true)
+	guest.hears(charlie, 100)
+
+	flora := join("flight", 1300)
+	shown("mia,mix")
+	flora.hold(true)
+	guest.hears(charlie, 100)
+	guest.hears(flora, 100)
+	charlie.hears(guest, 50)
+	charlie.hold(false)
+	guest.hearsNothingOf(charlie)
+	guest.hears(flora, 100)
+}

@@ -49,6 +49,9 @@ type Options struct {
 	RoomCreators *regexp.Regexp
 	// MaxVideoKbps bounds the video asked of a publisher; 600, as upstream's.
 	MaxVideoKbps int
+	// MostVoices is how many participants who publish sound only a client is
+	// shown; when there are more, they are one whose stream is their mix. 12.
+	MostVoices int
 	// ICEServers are told to clients that understand them, in the result of
 	// joinRoom; may be nil.
 	ICEServers func(user string) []ICEServer
@@ -90,6 +93,7 @@ func (o Options) withDefaults() *Options {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.MaxVideoKbps = cmp.Or(o.MaxVideoKbps, 600)
+	o.MostVoices = cmp.Or(o.MostVoices, 12)
 	o.SpeakerInterval = cmp.Or(o.SpeakerInterval, 1800)
 	o.SpeakerThreshold = cmp.Or(o.SpeakerThreshold, -50)
 	o.FilterParam = cmp.Or(o.FilterParam, "hat")

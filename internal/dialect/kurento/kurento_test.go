@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestTranscripts(t *testing.T) { talk.Play(t, "testdata/*.talk", build) }
 
 // build makes the server for a transcript. Its settings are access (open or
-// token), creators (an expression), admin (a token), openadmin, filter, and
+// token), creators (an expression), admin (a token), openadmin, filter, voices
+// (shown one by one), and
 // limits: rooms, participants, transports, mailbox, queue.
 func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.Server {
 	t.Helper()
@@ -43,6 +44,11 @@ func build(t testing.TB, settings map[string]string, e *mediatest.Engine) talk.S
 	}
 	o := kurento.Options{Hub: hub, Access: core.AccessOpen, AdminToken: settings["admin"], OpenAdmin: settings["openadmin"] != "",
 		FilterParam: settings["filter"], LoopbackRemote: settings["loopback"] != ""}
+	if text := settings["voices"]; text != "" {
+		if o.MostVoices, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("setting voices: %v", err)
+		}
+	}
 	if settings["access"] == "token" {
 		o.Access = core.AccessToken
 	}

@@ -21,6 +21,7 @@ type endpoint struct {
 	user        string // whose media it carries
 	stream      string
 	own         bool // the client sends on it
+	mix         bool // carries that of the voices
 	participant core.ParticipantID
 	publication core.PublicationID
 	transport   *core.Transport
@@ -176,9 +177,14 @@ func (c *conversation) receiveVideoFrom(r *request) {
 		c.fail(r, firstOf(f1, f2))
 		return
 	}
+	if c.namesMix(sender) {
+		e := &endpoint{user: c.fold.name, stream: webcam, mix: true}
+		c.negotiate(&task{request: r, endpoint: e}, offer, mixOptions())
+		return
+	}
 	from, stream, found := c.publisher(sender)
 	switch {
-	case !found:
+	case !found || c.fold.folds(from):
 		c.fail(r, noSender(shorten(from.Name), c.me.Room().Name()))
 	case stream == "" && from.ID == c.me.ID():
 		c.fail(r, faultf(codeNotStreaming, "Can loopback only when publishing media"))
@@ -200,6 +206,12 @@ func firstOf(a, b *fault) *fault {
 // receive subscribes to what the endpoint was negotiated for.
 func (c *conversation) receive(t *task, a media.Answer) *fault {
 	e, room := t.endpoint, c.me.Room().Name()
+	if e.mix {
+		return c.receiveMix(e)
+	}
+	if p, err := c.me.Lookup(e.user); err == nil && c.fold.folds(p) { // meanwhile
+		return noSender(e.user, room)
+	}
 	_, err := c.me.Subscribe(core.SubscribeRequest{Participant: e.participant, Publication: e.stream,
 		Transport: e.transport.ID(), Loopback: e.participant == c.me.ID(), Data: a.Data})
 	if err != nil {
@@ -245,7 +257,7 @@ func (c *conversation) unsubscribeFromVideo(r *request) {
 		c.fail(r, f)
 		return
 	}
-	if !c.drop(func(e *endpoint) bool { return !e.own && e.sender() == sender }) {
+	if !c.drop(func(e *endpoint) bool { return !e.own && (e.sender() == sender || e.mix && c.namesMix(sender)) }) {
 		from, stream, found := c.publisher(sender)
 		if !found {
 			c.fail(r, faultf(codeUserNotFound, "User %s not found in room %s", shorten(from.Name), c.me.Room().Name()))

@@ -104,7 +104,9 @@ func (c *conversation) catchUpRoom(known view, now core.RoomInfo) {
 	present := view(now.Participants).with(events)
 	c.invited = nil
 	c.hide(present)
-	known, present = known.come(), present.come()
+	known, present = known.come().without(c.fold), present.come()
+	c.look(present)
+	present = present.without(c.fold)
 	for _, p := range known {
 		if present.find(p.ID) < 0 {
 			c.write(left(p.Name))
@@ -119,11 +121,21 @@ func (c *conversation) catchUpRoom(known view, now core.RoomInfo) {
 		if i := known.find(p.ID); i >= 0 {
 			before = known[i]
 		} else {
+			c.giveWay(p.Name)
 			c.write(joined(p.Name))
 		}
 		c.catchUpStreams(before, p)
 	}
+	if c.fold.name == "" && c.crowded() {
+		c.foldAll()
+	}
+	c.keep()
 	c.handleAll(slices.DeleteFunc(events, c.membership))
+}
+
+// without leaves out who is not shown.
+func (v view) without(f fold) view {
+	return slices.DeleteFunc(slices.Clone(v), f.folds)
 }
 
 // catchUpStreams tells what changed in what a member publishes.

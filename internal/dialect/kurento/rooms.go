@@ -81,10 +81,13 @@ func (c *conversation) enter(r *request, user, room string) {
 		c.fail(r, joinFault(err, user, room, mayCreate))
 		return
 	}
-	c.me, c.dataChannels, c.hat = me, channels, false
+	c.me, c.dataChannels, c.hat, c.fold = me, channels, false, fold{}
 	c.hide(info.Participants)
+	if c.look(info.Participants); c.crowded() {
+		c.fold.name = c.free()
+	}
 	c.keep()
-	result := joinResult{Value: membersOf(info, me.ID()), SessionID: c.key()}
+	result := joinResult{Value: c.membersShown(info), SessionID: c.key()}
 	if c.o.ICEServers != nil {
 		result.ICEServers = c.o.ICEServers(user)
 	}
@@ -246,6 +249,9 @@ func (c *conversation) handle(e *core.Event) {
 // tell passes on what happened in the room. Bytes are made once and shared by
 // everybody who is told.
 func (c *conversation) tell(e *core.Event) {
+	if c.voice(e) {
+		return
+	}
 	switch f := e.Fact.(type) {
 	case core.ParticipantJoined: // seed 2
 		if f.Participant.Mode == core.ModeInvited {

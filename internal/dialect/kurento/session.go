@@ -15,8 +15,9 @@ import (
 type place struct {
 	me           *core.Participant // nil outside rooms
 	endpoints    []endpoint
-	dataChannels bool          // the client asked for data channels when it joined
-	hat          bool          // the filter that is not there is on
+	dataChannels bool // the client asked for data channels when it joined
+	hat          bool // the filter that is not there is on
+	fold         fold
 	returns      bool          // the client has shown that it can resume
 	interval     time.Duration // of pings; 0 before the first
 }
@@ -130,7 +131,7 @@ func (c *conversation) connect(r *request) {
 	now, present := c.snapshot()
 	if present {
 		c.reply(r, resumeResult{Value: resumed, Room: c.me.Room().Name(), User: c.me.Name(),
-			Participants: membersOf(now, c.me.ID()), SessionID: c.key()})
+			Participants: c.membersShown(now), SessionID: c.key()})
 	} else {
 		c.reply(r, valueResult{Value: resumed, SessionID: c.key()})
 	}

@@ -294,11 +294,11 @@ func streamsOf(p core.ParticipantInfo) []stream {
 	return s
 }
 
-// membersOf lists who is in a room: those who came, without oneself.
-func membersOf(room core.RoomInfo, but core.ParticipantID) []member {
+// membersOf lists who is in a room and is to be shown: of those who came.
+func membersOf(room core.RoomInfo, shown func(core.ParticipantInfo) bool) []member {
 	all := make([]member, 0, len(room.Participants))
 	for _, p := range room.Participants {
-		if p.ID != but && p.Mode != core.ModeInvited {
+		if shown(p) && p.Mode != core.ModeInvited {
 			all = append(all, member{ID: p.Name, Streams: streamsOf(p)})
 		}
 	}
