@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,8 +203,13 @@ func (w *watcher) hear(message []byte) {
 // and stop. What they are told adds up to how the room is in the end, and makes
 // sense at every step.
 func TestResumingAddsUp(t *testing.T) {
+	t.Run("one by one", func(t *testing.T) { resumingAddsUp(t, "12", streamsByName) })
+	t.Run("voices are one", func(t *testing.T) { resumingAddsUp(t, "1", foldedByName) })
+}
+
+func resumingAddsUp(t *testing.T, voices string, expected func(*core.Hub, *watcher) map[string]string) {
 	e := &mediatest.Engine{}
-	c := &crowd{t: t, srv: build(t, nil, e), engine: e}
+	c := &crowd{t: t, srv: build(t, map[string]string{"voices": voices}, e), engine: e}
 	ctx, stop := context.WithCancel(context.Background())
 	var busy sync.WaitGroup
 	for i := range 4 {
@@ -229,10 +235,12 @@ func TestResumingAddsUp(t *testing.T) {
 	stop()
 	busy.Wait()
 
-	want := streamsByName(c.srv.Hub, "zoe")
-	for w.take(me); !cmp.Equal(want, w.members); w.take(me) {
+	w.take(me)
+	want := expected(c.srv.Hub, w)
+	for ; !cmp.Equal(want, w.members); want = expected(c.srv.Hub, w) {
 		select {
 		case <-me.Arrived():
+			w.take(me)
 			continue
 		case <-time.After(10 * time.Second):
 		}
@@ -246,18 +254,45 @@ func TestResumingAddsUp(t *testing.T) {
 	me.Hang(dialect.Closure{Clean: true, Code: 1000})
 }
 
-// streamsByName is what the server says of a room, without one.
-func streamsByName(hub *core.Hub, but string) map[string]string {
-	all := map[string]string{}
+// besides returns those in the room but zoe.
+func besides(hub *core.Hub) (all []core.ParticipantInfo) {
 	for _, room := range hub.Admin().Rooms(core.DefaultRealm) {
 		for _, p := range room.Participants {
-			var streams []struct{ ID string }
-			for _, pub := range p.Publications {
-				streams = append(streams, struct{ ID string }{pub.Name})
+			if p.Name != "zoe" {
+				all = append(all, p)
 			}
-			if p.Name != but {
-				all[p.Name] = fmt.Sprint(streams)
-			}
+		}
+	}
+	return all
+}
+
+func streamsOf(p core.ParticipantInfo) string {
+	var streams []struct{ ID string }
+	for _, pub := range p.Publications {
+		streams = append(streams, struct{ ID string }{pub.Name})
+	}
+	return fmt.Sprint(streams)
+}
+
+// streamsByName is what the server says of the room.
+func streamsByName(hub *core.Hub, _ *watcher) map[string]string {
+	all := map[string]string{}
+	for _, p := range besides(hub) {
+		all[p.Name] = streamsOf(p)
+	}
+	return all
+}
+
+// foldedByName is what the server says of the room to one who has been told that
+// its voices are one: who films is there, who speaks only is not, and who does
+// neither may be.
+func foldedByName(hub *core.Hub, w *watcher) map[string]string {
+	all := map[string]string{"mix": fmt.Sprint([]struct{ ID string }{{"webcam"}})}
+	for _, p := range besides(hub) {
+		films := slices.ContainsFunc(p.Publications, func(pub core.PublicationInfo) bool { return pub.Video })
+		_, shown := w.members[p.Name]
+		if films || len(p.Publications) == 0 && shown {
+			all[p.Name] = streamsOf(p)
 		}
 	}
 	return all
@@ -322,7 +357,11 @@ func (c *crowd) restless(ctx context.Context, name string, random *rand.Rand) {
 		for range 1 + random.IntN(6) {
 			stream := []string{"webcam", "screen"}[random.IntN(2)]
 			if random.IntN(3) > 0 {
-				p.send("publishVideo", map[string]any{"sdpOffer": talk.Offer("sendonly", "audio"), "stream": stream})
+				offer := talk.Offer("sendonly", "audio")
+				if random.IntN(3) == 0 {
+					offer = talk.Offer("sendonly", "audio", "video")
+				}
+				p.send("publishVideo", map[string]any{"sdpOffer": offer, "stream": stream})
 			} else {
 				p.send("unpublishVideo", map[string]any{"stream": stream})
 			}
