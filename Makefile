@@ -117,7 +117,7 @@ soak: | $(results) ## long: each fuzz target for SOAKTIME, and the tests again a
 
 .PHONY: bench
 bench: build ## Go benchmarks, then the server under load against its targets
-	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
+	$(GO) test -run '^$$' -bench . -benchmem ./internal/... ./test/nkmedia
 	$(GO) run ./test/bench -binary bin/switchboard $(ARGS)
 
 .PHONY: clean

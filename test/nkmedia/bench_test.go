@@ -161,6 +161,32 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
+// BenchmarkServedCall is such a call whose media the server carries: the caller's offer is answered, each device is made an
+// offer of its own, and all six media connections are closed again.
+func BenchmarkServedCall(b *testing.B) {
+	s := build(b)
+	caller := logIn(b, s, "ana")
+	var devices []application
+	for range 5 {
+		devices = append(devices, logIn(b, s, "bea"))
+	}
+	offer, _ := json.Marshal(talk.Offer("sendrecv", "audio", "video")) // a string always can
+	invited := fmt.Appendf(nil, `{"class":"media","subclass":"call","cmd":"create","data":{"callee":"bea","call_id":"call-00000000000000001","offer":{"sdp":%s}},"tid":1}`, offer)
+	over := []byte(`{"class":"media","subclass":"call","cmd":"hangup","data":{"call_id":"call-00000000000000001"},"tid":2}`)
+	for b.Loop() {
+		caller.Send(invited)
+		for _, d := range devices {
+			d.await(`"invite"`, 1)
+		}
+		caller.await(`"call_id"`, 1)
+		caller.Send(over)
+		for _, d := range devices {
+			d.await(`"hangup"`, 1)
+		}
+		caller.await(`"hangup"`, 1)
+	}
+}
+
 // BenchmarkFanOut is one event to a thousand who subscribed to it: the figure is for all of them.
 func BenchmarkFanOut(b *testing.B) {
 	s := build(b)
