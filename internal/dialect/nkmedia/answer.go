@@ -79,7 +79,7 @@ func (c *conversation) wasAnswered(s *session, answer object, announced bool) {
 	if announced {
 		c.happened(s, "answer", object{"answer": answer})
 	}
-	if s.master != "" {
+	if s.copies {
 		c.answerMaster(s, answer)
 	}
 }

@@ -418,6 +418,9 @@ func callCommand(what string) func(*conversation, *request, values) {
 		if invited && what != "hangup" {
 			c.calls.byCommand = true
 		}
+		if i := c.calls.invited[v.text("call_id")]; i != nil && v.has("events_body") {
+			i.body = v.raw("events_body")
+		}
 		if !q.later {
 			c.reply(q, nil)
 		}

@@ -20,6 +20,7 @@ type subscription struct {
 	class, sub, typ, id string
 	body                json.RawMessage // merged under that of each event; nil: none
 	since               int             // counts subscriptions
+	only                []string        // types of events; empty: all that match
 	once                bool            // ends with the object: it was asked for by a command that made it
 }
 
@@ -245,8 +246,12 @@ func (c *conversation) told(e *core.Event, f *core.TopicTold) {
 	}
 	var bodies []json.RawMessage
 	var first *subscription
+	about := strings.Split(f.Topics[0], "\t") // scope, class, subclass, type, object
+	if len(about) != 5 {
+		return
+	}
 	for _, topic := range f.Topics {
-		if s := c.followed[topic]; s != nil {
+		if s := c.followed[topic]; s != nil && s.wants(about[3]) {
 			if first == nil {
 				first = s
 			}
@@ -254,10 +259,6 @@ func (c *conversation) told(e *core.Event, f *core.TopicTold) {
 				bodies = append(bodies, s.body)
 			}
 		}
-	}
-	about := strings.Split(f.Topics[0], "\t") // scope, class, subclass, type, object
-	if len(about) != 5 {
-		return
 	}
 	if first != nil && !c.toldOtherwise(about) {
 		if bodies == nil {
@@ -321,12 +322,16 @@ func (c *conversation) sayEvent(e event) {
 	c.writeEvent(eventPrefix(encode(e)))
 }
 
+func (s *subscription) wants(typ string) bool {
+	return len(s.only) == 0 || slices.Contains(s.only, typ)
+}
+
 // hear says an event to this client, if it wants to hear of it.
 func (c *conversation) hear(e event) {
 	var bodies []json.RawMessage
 	wanted := false
 	for _, topic := range c.topics(&e, c.scope(e.Class)) {
-		if s := c.followed[topic]; s != nil {
+		if s := c.followed[topic]; s != nil && s.wants(e.Type) {
 			wanted = true
 			if s.body != nil {
 				bodies = append(bodies, s.body)

@@ -2,6 +2,7 @@ package nkmedia
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"time"
 )
@@ -23,6 +24,8 @@ func (c *conversation) infoOf(s *session) object {
 	put("backend", s.backend)
 	put("master_id", s.master)
 	put("master_peer", s.master)
+	put("slave_id", s.slave)
+	put("slave_peer", s.slave)
 	put("peer", s.place.peer)
 	put("uri", s.uri)
 	if s.uri != "" {
@@ -79,7 +82,7 @@ func (c *conversation) listSessions(q *request, _ values) {
 }
 
 func (c *conversation) sessionStatus(q *request, s *session, _ values) {
-	o := object{}
+	o := maps.Clone(s.status)
 	if s.main != nil {
 		o["webrtc_ready"] = s.main.transport.Stats().State == "connected"
 	}
@@ -106,6 +109,33 @@ func (c *conversation) getOffer(q *request, s *session, _ values) {
 }
 
 func (c *conversation) getAnswer(q *request, s *session, _ values) {
+	if s.answer == "" && len(s.wanting) < mostWanting {
+		if s.wanting == nil {
+			s.patience = c.held.clock.set(answerWait, func(c *conversation) { c.giveAnswer(s) })
+		}
+		s.wanting = append(s.wanting, q)
+		return
+	}
+	c.answerTo(q, s)
+}
+
+// Of requests for an answer that is not there yet (dossier 2.3).
+const (
+	answerWait  = 5 * time.Second
+	mostWanting = 16
+)
+
+// giveAnswer replies to who waits for the session's answer.
+func (c *conversation) giveAnswer(s *session) {
+	waiting := s.wanting
+	s.wanting = nil
+	c.held.clock.stop(s.patience)
+	for _, q := range waiting {
+		c.answerTo(q, s)
+	}
+}
+
+func (c *conversation) answerTo(q *request, s *session) {
 	if s.answer == "" {
 		c.fail(q, faultOf("answer_not_set"))
 		return
@@ -116,8 +146,13 @@ func (c *conversation) getAnswer(q *request, s *session, _ values) {
 // updateStatus tells what a client says about a session.
 func (c *conversation) updateStatus(q *request, s *session, v values) {
 	c.reply(q, nil)
-	if v.has("talking") && !v.flag("no_events", false) {
-		c.happened(s, "updated_status", object{"talking": v.flag("talking", false)})
+	if !v.has("talking") {
+		return
+	}
+	talks := v.flag("talking", false)
+	s.status["talking"] = talks
+	if !v.flag("no_events", false) {
+		c.happened(s, "updated_status", object{"talking": talks})
 	}
 }
 

@@ -191,11 +191,12 @@ func (c *conversation) status(s *session, third, fourth object) {
 // talking tells that somebody's voice began or ended, to clients that know it.
 func (c *conversation) talking(f core.TalkingChanged) {
 	c.memberTalks(f)
-	if c.generation != G4 {
-		return
-	}
-	for s := range c.media.inRoom[core.RoomID(f.Room)] {
-		if s.place.me != nil && s.place.me.ID() == f.Participant {
+	for s := range c.media.inRoom[f.Room] {
+		if s.place.me == nil || s.place.me.ID() != f.Participant {
+			continue
+		}
+		s.status["talking"] = f.Talking
+		if c.generation == G4 {
 			c.happened(s, "updated_status", object{"talking": f.Talking})
 		}
 	}

@@ -26,9 +26,7 @@ func (c *conversation) linkAtStart(s *session, v values) *fault {
 	if f := c.linkWith(s, master, s.stopAfterPeer); f != nil {
 		return f
 	}
-	if copies {
-		s.master = master
-	}
+	s.master, s.copies = master, copies
 	return c.command(master, "link", object{"session_id": master, "peer_id": s.id})
 }
 
@@ -57,6 +55,9 @@ func (c *conversation) unlink(s *session, id string) {
 		return
 	}
 	delete(s.links, id)
+	if s.slave == id {
+		s.slave = ""
+	}
 	delete(c.media.linked[id], s)
 	if len(c.media.linked[id]) == 0 {
 		delete(c.media.linked, id)
@@ -137,6 +138,7 @@ func (c *conversation) linkCommand(q *request, s *session, v values) {
 		c.fail(q, f)
 		return
 	}
+	s.slave = v.text("peer_id")
 	c.reply(q, nil)
 }
 

@@ -12,6 +12,9 @@ func (c *conversation) keep() {
 		if s.answering != nil {
 			s.answering.over = true // nobody is left to be replied to
 		}
+		for _, q := range s.wanting {
+			q.over = true
+		}
 	}
 	for _, k := range c.calls.made {
 		if k.answered == "" {

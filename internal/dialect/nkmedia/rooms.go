@@ -104,11 +104,16 @@ func (c *conversation) look(name string) (core.RoomInfo, roomData, *fault) {
 	if info.Policy.Hidden {
 		return info, roomData{}, faultOf("room_not_found")
 	}
+	return info, readRoomData(info), nil
+}
+
+// readRoomData reads what clients have said about a room.
+func readRoomData(info core.RoomInfo) roomData {
 	d := roomData{Class: "sfu"}
 	if raw := info.Data[roomKey]; raw != nil {
 		_ = json.Unmarshal(raw, &d) // others may have put something else there
 	}
-	return info, d, nil
+	return d
 }
 
 // destroyRoom closes a room, which stops the sessions in it. Whoever made it may,
@@ -140,13 +145,17 @@ func (c *conversation) listRooms(q *request, _ values) {
 	c.reply(q, list)
 }
 
-// roomInfo describes a room in both shapes (dossier 2.4).
 func (c *conversation) roomInfo(q *request, v values) {
 	info, d, f := c.look(v.text("room_id"))
 	if f != nil {
 		c.fail(q, f)
 		return
 	}
+	c.reply(q, describeRoom(info, d))
+}
+
+// describeRoom describes a room in both shapes (dossier 2.4).
+func describeRoom(info core.RoomInfo, d roomData) object {
 	publishers, listeners, members := object{}, object{}, object{}
 	for _, p := range info.Participants {
 		m, ok := memberOf(p)
@@ -173,7 +182,7 @@ func (c *conversation) roomInfo(q *request, v values) {
 	if d.Meta != nil {
 		o["room_meta"] = d.Meta
 	}
-	c.reply(q, o)
+	return o
 }
 
 // roomStatus tells who is speaking.

@@ -50,7 +50,7 @@ func choose(v values, kind, who string) (newKind, callee string, served bool) {
 
 // addSession takes a session of a call's up.
 func (c *conversation) addSession(s *session) *fault {
-	s.id, s.modern, s.links, s.stopAfterPeer = newID(), true, map[string]bool{}, true
+	s.id, s.modern, s.links, s.status, s.stopAfterPeer = newID(), true, map[string]bool{}, object{}, true
 	s.backend, s.readyFor, s.startedAt = backends[s.kind][0], c.o.ReadyTimeout, time.Now()
 	if err := c.session().Claim(core.Claim{Name: entryOf(s.id)}); err != nil {
 		return coreFault(err)

@@ -33,7 +33,12 @@ type session struct {
 	wait, readyFor  time.Duration
 	alarm           *alarm
 	links           map[string]bool // sessions linked with; whether this one stops with them
-	master          string          // the session that gets this one's answer too; empty: none
+	master          string          // whose slave it is; empty: nobody's
+	copies          bool            // the master gets this one's answer too
+	slave           string          // the latest
+	status          object          // what is known beside the state of the connection
+	wanting         []*request      // that wait for the answer
+	patience        *alarm          // of theirs
 	stopAfterPeer   bool
 	parkAfterBridge bool
 	call            *call       // coupled with it
@@ -103,7 +108,7 @@ func (c *conversation) startSession(q *request, v values) {
 
 func (c *conversation) newSession(q *request, v values) (*session, *fault) {
 	s := &session{id: v.text("session_id"), kind: v.text("type"), modern: q.cmd == "create" && c.generation != G2, start: q,
-		backend: v.text("backend"), wait: c.o.WaitTimeout, readyFor: c.o.ReadyTimeout, links: map[string]bool{},
+		backend: v.text("backend"), wait: c.o.WaitTimeout, readyFor: c.o.ReadyTimeout, links: map[string]bool{}, status: object{},
 		stopAfterPeer: v.flag("stop_after_peer", true), parkAfterBridge: v.flag("park_after_bridge", false),
 		record: v.flag("record", false), bitrate: v.number("bitrate"), meta: v.raw("session_meta"),
 		uri: v.text("uri"), loops: v.number("loops")}
@@ -128,12 +133,17 @@ func (c *conversation) newSession(q *request, v values) (*session, *fault) {
 	s.trickle = offer.flag("trickle_ice", false) && !v.flag("no_answer_trickle_ice", false)
 	s.use = use{usesOf("audio", v, offer), usesOf("video", v, offer), usesOf("data", v, offer)}
 	s.roomMade = wishOf(v)
+	var only []string // of its events
+	if raw := v.raw("session_events"); raw != nil && json.Unmarshal(raw, &only) != nil {
+		return nil, faultOf("syntax_error", "session_events")
+	}
 	if err := c.session().Claim(core.Claim{Name: entryOf(s.id)}); err != nil {
 		return nil, coreFault(err)
 	}
 	c.media.byID[s.id] = s
 	if v.flag("subscribe", true) {
-		sub := subscription{class: mediaClass, sub: "session", typ: anything, id: s.id, body: v.raw("session_events_body", "events_body", "event_body"), once: true}
+		sub := subscription{class: mediaClass, sub: "session", typ: anything, id: s.id, body: v.raw("session_events_body", "events_body", "event_body"),
+			only: only, once: true}
 		if f := c.subscribe(sub); f != nil {
 			c.scrap(s)
 			return nil, f
@@ -240,6 +250,7 @@ func (c *conversation) rest(s *session) {
 // becomeReady notes that offer and answer are there.
 func (c *conversation) becomeReady(s *session, answer string) {
 	s.ready, s.answer = true, answer
+	c.giveAnswer(s)
 	if s.start == nil {
 		c.rest(s)
 	}
@@ -286,6 +297,7 @@ func (c *conversation) stop(s *session, why *fault) {
 		s.answering = nil
 		c.fail(q, why)
 	}
+	c.giveAnswer(s)
 	c.release(s)
 	if c.session().Unclaim(entryOf(s.id)) {
 		c.tell(c.stopEvent(s, why))

@@ -24,6 +24,7 @@ type stay struct {
 	peer      string // the session bridged with
 	player    *core.Player
 	layout    string
+	bitrate   int // of the room
 }
 
 // The names of what sessions publish.
@@ -179,6 +180,9 @@ func (c *conversation) settlePublish(s *session, to *stay, wish roomWish) (f *fa
 	if f = c.enterNamed(s, to, wish, create, "publisher"); f != nil {
 		return f
 	}
+	if s.bitrate == 0 { // as the room has it
+		s.main.transport.SetVideoKbps(c.kbps(to.bitrate))
+	}
 	return c.publish(s, s.main, to.me, to)
 }
 
@@ -192,7 +196,9 @@ func (c *conversation) enterNamed(s *session, to *stay, wish roomWish, create *c
 	if create != nil && c.openRoom(to.room, *create, wish.data) == nil {
 		c.announceRoom(name)
 	}
-	to.me, _, f = c.enter(s, to.room, create, core.ModeTalk, status{Role: role})
+	var info core.RoomInfo
+	to.me, info, f = c.enter(s, to.room, create, core.ModeTalk, status{Role: role})
+	to.bitrate = readRoomData(info).Bitrate
 	return f
 }
 

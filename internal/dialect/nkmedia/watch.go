@@ -135,9 +135,13 @@ func (c *conversation) roomCreated(name string) {
 	if c.rooms[c.roomID(name)] == nil {
 		return
 	}
-	typ, body := "started", object{"class": "sfu", "backend": "nkmedia_janus"}
+	info, d, f := c.look(name)
+	if f != nil {
+		return // gone already
+	}
+	typ, body := "started", object{"class": d.Class, "backend": d.Backend}
 	if c.third() {
-		typ = "created"
+		typ, body = "created", describeRoom(info, d)
 	}
 	c.roomHappened(name, typ, body)
 	for _, m := range present {
