@@ -109,7 +109,7 @@ func (c *conversation) look(name string) (core.RoomInfo, roomData, *fault) {
 
 // readRoomData reads what clients have said about a room.
 func readRoomData(info core.RoomInfo) roomData {
-	d := roomData{Class: "sfu"}
+	d := roomData{Class: "sfu", Backend: "nkmedia_janus"}
 	if raw := info.Data[roomKey]; raw != nil {
 		_ = json.Unmarshal(raw, &d) // others may have put something else there
 	}
