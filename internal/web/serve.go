@@ -88,7 +88,7 @@ func kindOf(name string) string {
 var security = [][2]string{
 	{"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; " +
 		"media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
-	{"Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), speaker-selection=(self), " +
+	{"Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), " +
 		"autoplay=(self), fullscreen=(self), screen-wake-lock=(self), geolocation=(), usb=(), payment=()"},
 	{"Referrer-Policy", "no-referrer"},
 	{"X-Content-Type-Options", "nosniff"},
