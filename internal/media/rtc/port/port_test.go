@@ -456,6 +456,21 @@ func FuzzDatagram(f *testing.F) {
 	if _, err := p.NewEndpoint("alice", "secret", discard{}); err != nil {
 		f.Fatal(err)
 	}
-	from := netip.MustParseAddrPort("192.0.2.1:5")
-	f.Fuzz(func(_ *testing.T, b []byte) { port.Dispatch(p, b, from) })
+	bob, err := p.NewEndpoint("bob", "secret", discard{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	from := netip.MustParseAddrPort("127.0.0.1:9") // bob's peer is there, and reads nothing
+	bob.Select(from)
+	bob.Settle(port.Peer{Name: "peer", Password: "hers"})
+	before, _ := bob.Consent()
+	f.Add(check("bob", "secret"))
+	f.Add(check("bob", "guess"))
+	f.Add(stun.MustBuild(stun.BindingSuccess, stun.TransactionID, stun.NewShortTermIntegrity("hers"), stun.Fingerprint).Raw)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		port.Dispatch(p, b, from)
+		if after, _ := bob.Consent(); after != before {
+			t.Error("taken for consent that nobody asked for")
+		}
+	})
 }
