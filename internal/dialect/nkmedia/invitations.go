@@ -27,7 +27,10 @@ const longestRetry = 180 // seconds
 func (c *conversation) invitedBy(f core.CallInvited) {
 	var r ring
 	err := json.Unmarshal(f.Body, &r)
-	i := &invitation{id: f.Call, from: f.From, said: r.invite, served: r.Served}
+	i := &invitation{id: f.Call, from: f.From, said: r.invite}
+	if f.Room == nil { // else it is not of this dialect, and its body is what a client wrote
+		i.served = r.Served
+	}
 	if err != nil || i.said.CallID == "" || c.calls.invited[i.said.CallID] != nil || c.user == "" {
 		_ = c.session().Reject(f.Call, nil) // the caller may have given up
 		return

@@ -9,8 +9,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchboard/internal/core"
 	"switchboard/internal/dialect"
+	"switchboard/internal/dialect/nkmedia"
 	"switchboard/internal/dialect/talk"
+	"switchboard/internal/media"
 	"switchboard/internal/media/mediatest"
 )
 
@@ -415,6 +418,35 @@ func TestAThousandSessionsAreAbandoned(t *testing.T) {
 		}
 		if c := h.srv.Hub.Counts(); c.Rooms > 1000 || c.Participants != 0 || c.Subscriptions != 0 {
 			t.Errorf("left over: %+v", c)
+		}
+	})
+}
+
+// TestInvitationsByOtherProtocols: only this dialect says where a call has its
+// media. Of an invitation into a room, whose body is what some client wrote, that
+// is not believed: it would lead who accepts into a room of the caller's choice.
+func TestInvitationsByOtherProtocols(t *testing.T) {
+	inHouse(t, func(h *house) {
+		bea := h.login("bea")
+		other, err := h.srv.Hub.Connect(core.ConnectRequest{Via: "other", Access: core.AccessOpen, Wake: func() {}, Overflow: func() {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		other.Login(core.Credentials{User: "ana", Password: "secret"})
+		synctest.Wait()
+		other.Take(nil)
+		spying := core.NewRoomID(other.Session().Identity().Realm, "spying")
+		lines, _ := json.Marshal([]media.Line{{Kind: media.Audio, Send: true, Receive: true}}) // always can
+		body := fmt.Sprintf(`{"call_id":"x","served":{"room":%q,"lines":%s}}`, spying, lines)
+		if _, err := other.Session().Call(core.CallRequest{ToUser: "bea", Via: nkmedia.Name, Room: spying,
+			Create: &core.Policy{Media: core.MediaServer, Members: core.PermitTalk}, Body: []byte(body)}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		bea.read()
+		if n := h.engine.Opened(); n != 0 || len(bea.sent) != 1 || bea.sent[0]["cmd"] != "invite" {
+			t.Errorf("%d transports opened; bea was sent %v, want to be invited without media", n, bea.sent)
 		}
 	})
 }
