@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/pion/stun/v4"
@@ -30,9 +31,19 @@ type settled struct {
 	theirs, ours, password string        // user names in her checks and in ours, and hers
 	role                   stun.AttrType // our side's
 	tie                    [8]byte
-	asking                 transaction // the last that was asked
+	open                   []question // that were not answered, the oldest first
 	Consent
 }
+
+// question is one asking for consent.
+type question struct {
+	transaction
+	at time.Time
+}
+
+// mostOpen is how many questions wait for an answer: more than are asked until
+// a peer counts as lost.
+const mostOpen = 24
 
 // checkPriority is that of a peer reflexive candidate (RFC 8445 section 7.1.1),
 // should one come of a check.
@@ -85,7 +96,11 @@ func (e *Endpoint) Ask() error {
 		return fmt.Errorf("ask for consent: %w", err)
 	}
 	e.mu.Lock()
-	s.asking, s.Asked = m.TransactionID, time.Now()
+	s.Asked = time.Now()
+	if len(s.open) == mostOpen {
+		s.open = slices.Delete(s.open, 0, 1)
+	}
+	s.open = append(s.open, question{m.TransactionID, s.Asked})
 	e.mu.Unlock()
 	e.port.checks.add(m.TransactionID, e)
 	if to.stream == nil {
@@ -135,16 +150,22 @@ func (e *Endpoint) consents(b []byte, kind uint16, t transaction, from remote) b
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.settled
-	if s == nil || s.asking != t {
+	if s == nil {
+		return false
+	}
+	i := slices.IndexFunc(s.open, func(q question) bool { return q.transaction == t })
+	if i < 0 {
 		return false
 	}
 	if !e.chosen.is(from) || !signed(b, s.password) {
 		return true
 	}
+	asked := s.open[i].at
+	s.open = slices.Delete(s.open, i, i+1)
 	switch {
 	case kind == bindingSuccess:
 		s.Given = time.Now()
-		s.RoundTrip = s.Given.Sub(s.Asked)
+		s.RoundTrip = s.Given.Sub(asked)
 	case !conflicts(b):
 	case s.role == stun.AttrICEControlling:
 		s.role = stun.AttrICEControlled

@@ -221,3 +221,37 @@ func TestConsentOverTCP(t *testing.T) {
 		}
 	}
 }
+
+// TestConsentIsSlow: on a long way an answer may come when she has been asked
+// again already, and counts all the same.
+func TestConsentIsSlow(t *testing.T) {
+	e, c := settled(t, listen(t, port.Options{}), false)
+	var asked []*stun.Message
+	for range 3 {
+		if err := e.Ask(); err != nil {
+			t.Fatal(err)
+		}
+		m := c.receive(patience)
+		if m == nil {
+			t.Fatal("not asked")
+		}
+		asked = append(asked, m)
+	}
+	before, _ := e.Consent()
+	consents := func(m *stun.Message) bool {
+		c.send(stun.MustBuild(stun.NewTransactionIDSetter(m.TransactionID), stun.BindingSuccess, stun.NewShortTermIntegrity("hers"), stun.Fingerprint).Raw)
+		if b, _ := readSTUN(t, e, 50*time.Millisecond); b != nil {
+			t.Error("the agent was woken")
+		}
+		now, _ := e.Consent()
+		given := now.Given.After(before.Given)
+		before = now
+		return given
+	}
+	if !consents(asked[0]) || !consents(asked[2]) {
+		t.Error("not taken for consent")
+	}
+	if consents(asked[2]) {
+		t.Error("taken for consent twice")
+	}
+}
