@@ -88,7 +88,7 @@ func (p *Participant) publish(r *PublishRequest) (info PublicationInfo, routes m
 	p.room.tell(TrackPublished{Room: p.room.id, Publication: pub.info(), Participant: p.info()}, p)
 	routes = p.room.withOwnMix(p.room.withVoices(media.Routes{Room: p.room.id.media()}, p), p)
 	if p.films() {
-		routes = p.room.withPictures(routes)
+		routes = p.room.withFilms(routes)
 	}
 	return pub.info(), routes, nil
 }
@@ -261,7 +261,7 @@ func (r *Room) unpublish(pub *publication) media.Routes {
 	r.tell(TrackUnpublished{Room: r.id, Publication: pub.info(), Participant: p.info()}, p)
 	p.sounding = p.sounding && slices.ContainsFunc(p.publications, func(o *publication) bool { return o.has(media.Audio) })
 	routes := r.settleTalking(p, withoutVoices(r.routesFor(lost), pub))
-	return r.withPictures(r.withOwnMix(routes, p))
+	return r.withFilms(r.withOwnMix(routes, p))
 }
 
 // addSubscription enters a subscription everywhere. Callers hold r.mu.

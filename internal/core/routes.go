@@ -171,7 +171,7 @@ func (r *Room) routesWithout(p *Participant) media.Routes {
 			routes.Receptions = append(routes.Receptions, r.reception(t))
 		}
 	}
-	return r.withPictures(routes)
+	return r.withFilms(routes)
 }
 
 // apply hands routes to the media engine. Callers hold no lock.

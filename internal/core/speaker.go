@@ -115,11 +115,21 @@ func (r *Room) speaker(to *Participant) (track media.TrackID, ok bool) {
 	return "", false
 }
 
-// withPictures adds to routes what the transports receive that see who speaks,
-// or do not hear whom they can see. Callers hold r.mu.
+// withPictures adds to routes what the transports receive that see who speaks.
+// Callers hold r.mu.
 func (r *Room) withPictures(routes media.Routes) media.Routes {
+	return r.withHearers(routes, func(m *mixSubscription) bool { return m.video })
+}
+
+// withFilms adds to routes what the transports receive to which it matters who
+// publishes a picture. Callers hold r.mu.
+func (r *Room) withFilms(routes media.Routes) media.Routes {
+	return r.withHearers(routes, func(m *mixSubscription) bool { return m.video || m.soundOnly })
+}
+
+func (r *Room) withHearers(routes media.Routes, concerned func(*mixSubscription) bool) media.Routes {
 	for to, hearers := range r.hearers {
-		if !slices.ContainsFunc(hearers, func(p *Participant) bool { return p.mix.video || p.mix.soundOnly }) {
+		if !slices.ContainsFunc(hearers, func(p *Participant) bool { return concerned(p.mix) }) {
 			continue
 		}
 		if slices.ContainsFunc(routes.Receptions, func(rec media.Reception) bool { return rec.To == to }) {

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"switchboard/internal/core"
-	"switchboard/internal/media"
 )
 
 // This file is about rooms of many voices. Clients of this protocol show every
@@ -192,6 +191,3 @@ func (c *conversation) receiveMix(e *endpoint) *fault {
 	c.endpoints = append(c.endpoints, *e)
 	return nil
 }
-
-// mixOptions are those of a transport that hears the voices.
-func mixOptions() media.TransportOptions { return media.TransportOptions{Send: true, Mix: true} }

@@ -179,7 +179,7 @@ func (c *conversation) receiveVideoFrom(r *request) {
 	}
 	if c.namesMix(sender) {
 		e := &endpoint{user: c.fold.name, stream: webcam, mix: true}
-		c.negotiate(&task{request: r, endpoint: e}, offer, mixOptions())
+		c.negotiate(&task{request: r, endpoint: e}, offer, media.TransportOptions{Send: true, Mix: true})
 		return
 	}
 	from, stream, found := c.publisher(sender)
