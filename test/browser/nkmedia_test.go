@@ -83,6 +83,17 @@ func TestDrivenEcho(t *testing.T) {
 	ana.until("to be told", fmt.Sprintf("client.told(`session stop ${client.id(%s)} User stop`)", quote("echo")))
 }
 
+// meet waits until Ana and Bea, who are red and blue, see and hear each other, and not themselves.
+func meet(ana, bea driven) {
+	ana.speaks(true)
+	bea.speaks(true)
+	ana.catches(bea)
+	bea.catches(ana)
+	ana.hearsNothingOf(ana.operator)
+	ana.shows("Ana", "blue")
+	bea.shows("Bea", "red")
+}
+
 // TestDrivenCall rings somebody, with the server between the two.
 func TestDrivenCall(t *testing.T) {
 	page := servePage(t, "driven", "nkmedia.js")
@@ -94,13 +105,7 @@ func TestDrivenCall(t *testing.T) {
 	if from := must[string](bea.tab, `client.accept("Bea")`); from != "Ana" {
 		t.Errorf("the call is from %q", from)
 	}
-	ana.speaks(true)
-	bea.speaks(true)
-	ana.catches(bea)
-	bea.catches(ana)
-	ana.hearsNothingOf(ana.operator)
-	ana.shows("Ana", "blue")
-	bea.shows("Bea", "red")
+	meet(ana, bea)
 	must[bool](ana.tab, fmt.Sprintf("client.hangup(%s)", quote(call)))
 	for _, who := range []driven{ana, bea} {
 		who.until("to be told", fmt.Sprintf("client.told(%s)", quote("call hangup "+call)))
@@ -119,13 +124,7 @@ func TestDrivenServedCall(t *testing.T) {
 		t.Errorf("the call is from %q", from)
 	}
 	ana.until("to be answered", fmt.Sprintf("client.told(%s)", quote("call answer "+call)))
-	ana.speaks(true)
-	bea.speaks(true)
-	ana.catches(bea)
-	bea.catches(ana)
-	ana.hearsNothingOf(ana.operator)
-	ana.shows("Ana", "blue")
-	bea.shows("Bea", "red")
+	meet(ana, bea)
 	must[bool](bea.tab, fmt.Sprintf("client.hangup(%s)", quote(call)))
 	for _, who := range []driven{ana, bea} {
 		who.until("to be told", fmt.Sprintf("client.told(%s)", quote("call hangup "+call)))

@@ -253,22 +253,54 @@ func TestListenersOfADyingPublisher(t *testing.T) {
 	})
 }
 
-// TestHangupInEveryState ends a call with a session at every point of its life,
-// from either side and in every manner. Both are told once, nothing is left.
-func TestHangupInEveryState(t *testing.T) {
-	ends := map[string]func(a, b *client){
-		"the caller hangs up": func(a, _ *client) { a.media(90, "call", "hangup", map[string]any{"call_id": "k"}) },
-		"the callee hangs up": func(_, b *client) { b.media(90, "call", "hangup", map[string]any{"call_id": "k"}) },
-		"the session stops":   func(a, _ *client) { a.media(90, "session", "stop", map[string]any{"session_id": "s"}) },
-		"the caller is gone":  func(a, _ *client) { a.Hang(dialect.Closure{Code: 1006}) },
-		"the callee is gone":  func(_, b *client) { b.Hang(dialect.Closure{Code: 1006}) },
+// endings are the ways in which a call k ends, by who has made it and who was called.
+func endings() map[string]func(a, b *client) {
+	hangup := func(c *client) { c.media(90, "call", "hangup", map[string]any{"call_id": "k"}) }
+	gone := func(c *client) { c.Hang(dialect.Closure{Code: 1006}) }
+	return map[string]func(a, b *client){
+		"the caller hangs up": func(a, _ *client) { hangup(a) },
+		"the callee hangs up": func(_, b *client) { hangup(b) },
+		"the caller is gone":  func(a, _ *client) { gone(a) },
+		"the callee is gone":  func(_, b *client) { gone(b) },
 		"both hang up at once": func(a, b *client) {
 			var both sync.WaitGroup
-			both.Go(func() { a.media(90, "call", "hangup", map[string]any{"call_id": "k"}) })
-			both.Go(func() { b.media(90, "call", "hangup", map[string]any{"call_id": "k"}) })
+			both.Go(func() { hangup(a) })
+			both.Go(func() { hangup(b) })
 			both.Wait()
 		},
 	}
+}
+
+// perform takes the first of the steps of a call. With held the engine does not
+// answer in the very last of them.
+func (h *house) perform(a, b *client, steps []func(a, b *client), first int, held bool) {
+	for i, step := range steps[:first] {
+		if held && i == len(steps)-1 {
+			h.engine.Hold()
+		}
+		step(a, b)
+		synctest.Wait()
+	}
+}
+
+// settle lets everything come to an end, of which nobody is told twice.
+func (h *house) settle(caller, callee *client) {
+	h.t.Helper()
+	synctest.Wait()
+	h.engine.Release()
+	synctest.Wait()
+	for who, c := range map[string]*client{"caller": caller, "callee": callee} {
+		if got := count(c.events(), "call hangup"); got > 1 {
+			h.t.Errorf("the %s was told %d hangups: %v", who, got, c.events())
+		}
+	}
+}
+
+// TestHangupInEveryState ends a call with a session at every point of its life,
+// from either side and in every manner. Both are told once, nothing is left.
+func TestHangupInEveryState(t *testing.T) {
+	ends := endings()
+	ends["the session stops"] = func(a, _ *client) { a.media(90, "session", "stop", map[string]any{"session_id": "s"}) }
 	sdp := talk.Offer("sendrecv", "audio", "video")
 	steps := []func(a, b *client){
 		func(a, _ *client) {
@@ -289,22 +321,9 @@ func TestHangupInEveryState(t *testing.T) {
 				t.Run(fmt.Sprintf("%s after %d steps, held %v", name, last, held), func(t *testing.T) {
 					inHouse(t, func(h *house) {
 						a, b := h.login("ana"), h.login("bea")
-						for i, step := range steps[:last] {
-							if held && i == len(steps)-1 {
-								h.engine.Hold()
-							}
-							step(a, b)
-							synctest.Wait()
-						}
+						h.perform(a, b, steps, last, held)
 						end(a, b)
-						synctest.Wait()
-						h.engine.Release()
-						synctest.Wait()
-						for who, c := range map[string]*client{"caller": a, "callee": b} {
-							if got := count(c.events(), "call hangup"); got > 1 {
-								t.Errorf("the %s was told %d hangups: %v", who, got, c.events())
-							}
-						}
+						h.settle(a, b)
 						if got := count(a.events(), "session stop"); got > 1 {
 							t.Errorf("the session stopped %d times: %v", got, a.events())
 						}
@@ -332,19 +351,7 @@ func TestHangupOfServedCalls(t *testing.T) {
 		func(_, b *client) { b.say(`{"result":"ok","tid":1}`) },
 		func(_, b *client) { b.media(2, "call", "accepted", map[string]any{"call_id": "k", "answer": offer}) },
 	}
-	hangup := func(c *client) { c.media(90, "call", "hangup", map[string]any{"call_id": "k"}) }
-	ends := map[string]func(a, b *client){
-		"the caller hangs up": func(a, _ *client) { hangup(a) },
-		"the callee hangs up": func(_, b *client) { hangup(b) },
-		"the caller is gone":  func(a, _ *client) { a.Hang(dialect.Closure{Code: 1006}) },
-		"the callee is gone":  func(_, b *client) { b.Hang(dialect.Closure{Code: 1006}) },
-		"both hang up at once": func(a, b *client) {
-			var both sync.WaitGroup
-			both.Go(func() { hangup(a) })
-			both.Go(func() { hangup(b) })
-			both.Wait()
-		},
-	}
+	ends := endings()
 	for name, end := range ends {
 		for last := 1; last <= len(steps); last++ {
 			for _, held := range []bool{false, true} { // the engine has not answered yet
@@ -354,25 +361,12 @@ func TestHangupOfServedCalls(t *testing.T) {
 				t.Run(fmt.Sprintf("%s after %d steps, held %v", name, last, held), func(t *testing.T) {
 					inHouse(t, func(h *house) {
 						a, b := h.loginAs("ana", "g3"), h.loginAs("bea", "g3")
-						for i, step := range steps[:last] {
-							if held && i == len(steps)-1 {
-								h.engine.Hold()
-							}
-							step(a, b)
-							synctest.Wait()
-						}
+						h.perform(a, b, steps, last, held)
 						if n := h.engine.Opened(); n != 2 {
 							t.Fatalf("%d transports before the end, want 2", n)
 						}
 						end(a, b)
-						synctest.Wait()
-						h.engine.Release()
-						synctest.Wait()
-						for who, c := range map[string]*client{"caller": a, "callee": b} {
-							if got := count(c.events(), "call hangup"); got > 1 {
-								t.Errorf("the %s was told %d hangups: %v", who, got, c.events())
-							}
-						}
+						h.settle(a, b)
 						if name != "the caller is gone" && count(a.events(), "call hangup") != 1 {
 							t.Errorf("the caller was not told: %v", a.events())
 						}

@@ -32,6 +32,19 @@ func (s *said) heard() []string {
 	return append([]string(nil), s.all...)
 }
 
+// speak sends packets of a level, in -dBov, as fast as they are spoken.
+func (p *peer) speak(s *source, packets int, level uint8) {
+	p.Helper()
+	for range packets {
+		voice := s.voice()
+		if err := voice.SetExtension(1, []byte{0x80 | level}); err != nil {
+			p.Fatal(err)
+		}
+		p.send(voice)
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 // Who was silent for long is not looked after meanwhile, and is at once when they
 // speak.
 func TestLongSilence(t *testing.T) {
@@ -42,14 +55,7 @@ func TestLongSilence(t *testing.T) {
 		pub := newPeer(t, plane, TransportOptions{ID: "p"}, sendsAudio("a")).connect(Path{Write: func([]byte) error { return nil }})
 		s := source{ssrc: 11, kind: 111}
 		for range 3 {
-			for range 3 {
-				p := s.voice()
-				if err := p.SetExtension(1, []byte{0x80 | 10}); err != nil {
-					t.Fatal(err)
-				}
-				pub.send(p)
-				time.Sleep(20 * time.Millisecond)
-			}
+			pub.speak(&s, 3, 10)
 			if pub.rests.Load() != 0 {
 				t.Error("rests while it is heard")
 			}
@@ -77,16 +83,6 @@ func TestTalking(t *testing.T) {
 		defer plane.Close()
 		pub := newPeer(t, plane, TransportOptions{ID: "p"}, sendsAudio("a")).connect(Path{Write: func([]byte) error { return nil }})
 		s := source{ssrc: 11, kind: 111}
-		speak := func(n int, level uint8) {
-			for range n {
-				p := s.voice()
-				if err := p.SetExtension(1, []byte{0x80 | level}); err != nil {
-					t.Fatal(err)
-				}
-				pub.send(p)
-				time.Sleep(20 * time.Millisecond)
-			}
-		}
 		var want []string
 		for _, step := range []struct {
 			packets int
@@ -100,7 +96,7 @@ func TestTalking(t *testing.T) {
 			{30, 45, ""}, // not loud enough to begin
 			{10, 30, "p a talks"},
 		} {
-			speak(step.packets, step.level)
+			pub.speak(&s, step.packets, step.level)
 			if step.want != "" {
 				want = append(want, step.want)
 			}
@@ -112,7 +108,7 @@ func TestTalking(t *testing.T) {
 		if diff := cmp.Diff(append(want, "p a is quiet"), heard.heard()); diff != "" {
 			t.Errorf("after silence (-want +got):\n%s", diff)
 		}
-		speak(3, 10)
+		pub.speak(&s, 3, 10)
 		n := len(heard.heard())
 		pub.Close()
 		time.Sleep(time.Second)
