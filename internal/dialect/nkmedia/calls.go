@@ -47,7 +47,7 @@ const longestRing = 180 * time.Second
 func callCommands() map[string]command {
 	start := command{run: (*conversation).startCall, fields: join(
 		[]field{wordField("type", typeWords()...), descriptionField("offer"), intField("ring_time", 1, 0), objectField("events_body"),
-			wordField("backend", callBackends...), wordField("sdp_type", "webrtc", "rtp"),
+			wordField("backend", callBackends()...), wordField("sdp_type", "webrtc", "rtp"),
 			objectField("event_body"), objectField("meta"), {name: "caller", form: anyForm}, intField("trickle_ice_timeout", 100, 30000)},
 		fieldsOf(textForm, "session_id", "user", "session", "url", "user_id", "dest", "callee", "callee_id", "call_id"),
 		fieldsOf(boolForm, "subscribe", "no_offer_trickle_ice", "no_answer_trickle_ice"))}

@@ -30,9 +30,11 @@ type ring struct {
 	Served *servedCall `json:"served,omitempty"`
 }
 
-// callBackends are the words by which a call by create chooses its media, as its
+// callBackends lists the words by which a call by create chooses its media, as its
 // backend or before the name of the callee; all but the first two are this server.
-var callBackends = []string{"p2p", "none", "fs", "kms", "nkmedia_janus", "nkmedia_fs", "nkmedia_kms"}
+func callBackends() []string {
+	return []string{"p2p", "none", "fs", "kms", "nkmedia_janus", "nkmedia_fs", "nkmedia_kms"}
+}
 
 // choose takes how a call is to be made from the name of the callee, and tells
 // whether the server carries its media.
@@ -42,10 +44,10 @@ func choose(v values, kind, who string) (newKind, callee string, served bool) {
 	case rest == "":
 	case before == "sip" && kind == "":
 		kind = "sip"
-	case slices.Contains(callBackends[:4], before):
+	case slices.Contains(callBackends()[:4], before):
 		backend, who = before, rest
 	}
-	return kind, who, !slices.Contains(callBackends[:2], backend) && v.object("offer").text("sdp") != ""
+	return kind, who, !slices.Contains(callBackends()[:2], backend) && v.object("offer").text("sdp") != ""
 }
 
 // addSession takes a session of a call's up.
